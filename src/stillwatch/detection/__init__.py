@@ -1,0 +1,1 @@
+"""Turns features into calibrated signals, and signals into campaigns with evidence."""

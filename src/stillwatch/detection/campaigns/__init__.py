@@ -1,0 +1,1 @@
+"""Accounts that act as one: linkage, communities, kind, evidence, identity over time."""

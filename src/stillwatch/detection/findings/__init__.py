@@ -1,0 +1,1 @@
+"""What a run of detection says, and the files that say it."""

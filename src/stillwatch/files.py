@@ -1,0 +1,53 @@
+"""Files that are either whole or absent, and a work directory that a killed run cannot leave in the way."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_WORK_PREFIX = ".work-"
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that a reader sees the old content or the new, never a part of it."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def work_directory(out: Path) -> Iterator[Path]:
+    """Yield an empty directory below `out` for intermediate files; it is gone afterwards.
+
+    Directories that a killed run left behind are removed first; those of a process still alive are kept.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for stale in out.glob(f"{_WORK_PREFIX}*"):
+        if not _process_lives(stale.name.removeprefix(_WORK_PREFIX)):
+            shutil.rmtree(stale, ignore_errors=True)
+    path = out / f"{_WORK_PREFIX}{os.getpid()}"
+    path.mkdir(exist_ok=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _process_lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return int(pid) != os.getpid()

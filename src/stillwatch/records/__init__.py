@@ -1,0 +1,1 @@
+"""Turns any provider or gateway log into validated exchanges (contract: records.md)."""
