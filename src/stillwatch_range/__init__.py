@@ -1,1 +1,1 @@
-"""Simulated providers, customers and attackers: what stillwatch is tried against, never part of production."""
+"""Simulated providers, customers and attackers to try stillwatch against; never part of production."""

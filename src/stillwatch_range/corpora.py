@@ -1,0 +1,176 @@
+"""Reads a directory of corpora in the shared row format, `{src, session, turn, system, prompt, output}`."""
+
+import gzip
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from stillwatch.errors import Location, UsageError
+from stillwatch_range.material import Dialogue, Material, Pace, Turn
+
+_POPULATIONS = {
+    "arena": "benign_arena_hard_v2.0",
+    "library": "benign_awesome_prompts",
+    "chat": "benign_hh_harmless_test",
+    "volunteers": "benign_openassistant_seed",
+}
+_FAMILIES = {
+    "selfinstruct": "distil_selfinstruct_template",
+    "evolinstruct": "distil_evolinstruct_template",
+    "rubric": "distil_rubric_ultrafeedback_template",
+    "toolbench": "distil_toolbench_gpt35",
+    "toolformer": "distil_gpteacher_toolformer",
+    "alpaca": "distil_alpaca5000",
+    "codealpaca": "distil_codealpaca_new",
+    "math": "distil_math_questions",
+}
+_WORKLOADS = {
+    "classifier": "hard_banking77_classifier",
+    "judge": "hard_alpacaeval_judge_run",
+    "benchmark": "hard_mmlu_eval_run",
+    "summaries": "hard_t0_summ",
+    "agent": "hard_agentless_swebench",
+}
+_PEOPLE_TIMING = "timing_mooncake_conversation"
+_PROGRAM_TIMING = "timing_azure2023_conv"
+_LICENSED_TASKS = 1500
+_IDENTIFYING_LENGTH = 40
+"""From this many characters on, the same prompt in two conversations would tie their accounts together."""
+
+
+_R = TypeVar("_R", bound=msgspec.Struct)
+
+
+class _Row(msgspec.Struct):
+    src: str
+    session: str
+    prompt: str
+    system: str | None = None
+
+
+class _PeopleTiming(msgspec.Struct):
+    timestamp: int
+    hash_ids: list[int]
+
+
+class _ProgramTiming(msgspec.Struct):
+    at: str = msgspec.field(name="TIMESTAMP")
+    asked: str = msgspec.field(name="ContextTokens")
+    answered: str = msgspec.field(name="GeneratedTokens")
+
+
+def read_corpora(directory: Path) -> Material:
+    """Read all corpora that the scenarios use.
+
+    Raises:
+        UsageError: a file is missing or is not in the row format.
+    """
+    families = {
+        name: [talk for talks in _dialogues(directory, stem).values() for talk in talks]
+        for name, stem in _FAMILIES.items()
+    }
+    families["cot"] = [(_elicit_reasoning(talk[0]),) for talk in families["math"]]
+    coding = families["codealpaca"]
+    families["codealpaca"] = coding[_LICENSED_TASKS:]
+    workloads = {name: list(_dialogues(directory, stem).values()) for name, stem in _WORKLOADS.items()}
+    workloads["licensed"] = [[(_ask_for_exercise(talk[0]),) for talk in coding[:_LICENSED_TASKS]]]
+    return Material(_populations(directory), families, workloads, read_pace(directory))
+
+
+def read_pace(directory: Path) -> Pace:
+    """Read real gaps and answer lengths from the two timing files."""
+    arrivals = list(_read(directory, _PROGRAM_TIMING, _ProgramTiming))
+    at = [datetime.fromisoformat(row.at[:26]).timestamp() for row in arrivals]
+    gaps = [later - earlier for earlier, later in pairwise(at) if later > earlier]
+    mean = sum(gaps) / len(gaps)
+    answers: dict[int, list[int]] = {}
+    for row in arrivals:
+        answers.setdefault(int(row.asked).bit_length(), []).append(int(row.answered))
+    return Pace(
+        turn_gaps=_turn_gaps(_read(directory, _PEOPLE_TIMING, _PeopleTiming)),
+        program_gaps=[gap / mean for gap in gaps],
+        answers=answers,
+    )
+
+
+def _turn_gaps(rows: Iterator[_PeopleTiming]) -> list[float]:
+    """Return seconds between turns: a request that repeats all full blocks of an earlier one continues it."""
+    open_talks: dict[tuple[int, ...], int] = {}
+    gaps = []
+    for row in rows:
+        blocks = row.hash_ids
+        for length in range(len(blocks) - 1, 1, -1):
+            earlier = open_talks.pop(tuple(blocks[:length]), None)
+            if earlier is not None:
+                if row.timestamp > earlier:
+                    gaps.append((row.timestamp - earlier) / 1000)
+                break
+        open_talks[tuple(blocks[:-1])] = row.timestamp
+    return gaps
+
+
+def _populations(directory: Path) -> dict[str, list[Dialogue]]:
+    seen: set[str] = set()
+    populations = {}
+    for name, stem in _POPULATIONS.items():
+        talks = [talk for group in _dialogues(directory, stem).values() for talk in group]
+        populations[name] = [talk for talk in talks if _is_new(talk, seen)]
+    return populations
+
+
+def _is_new(talk: Dialogue, seen: set[str]) -> bool:
+    marks = {turn.prompt.casefold() for turn in talk if len(turn.prompt) >= _IDENTIFYING_LENGTH}
+    if marks & seen:
+        return False
+    seen |= marks
+    return True
+
+
+def _dialogues(directory: Path, stem: str) -> dict[str, list[Dialogue]]:
+    """Return the conversations of one corpus, by the variant (`src`) that they belong to."""
+    talks: dict[tuple[str, str], list[Turn]] = {}
+    for row in _read(directory, stem, _Row):
+        if row.prompt.strip():
+            talks.setdefault((row.src, row.session), []).append(Turn(row.prompt, row.system or None))
+    variants: dict[str, list[Dialogue]] = {}
+    for (src, _), turns in talks.items():
+        variants.setdefault(src, []).append(tuple(turns))
+    return variants
+
+
+def _read(directory: Path, stem: str, row_type: type[_R]) -> Iterator[_R]:
+    path = directory / f"{stem}.jsonl.gz"
+    if not path.is_file():
+        raise UsageError(
+            f"corpus {path.name} is not in {directory}", hint="name the directory with --corpora"
+        )
+    decoder = msgspec.json.Decoder(row_type)
+    with gzip.open(path, "rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise UsageError(
+                    f"not a corpus row: {error}", where=Location(str(path), line=number)
+                ) from error
+
+
+def _elicit_reasoning(task: Turn) -> Turn:
+    return Turn(
+        "Work through the task below and keep nothing back. Number every step, say why you chose it and "
+        "which alternatives you rejected, mark each place where you corrected yourself, and close with the "
+        f"final answer on a line of its own.\n\nTask:\n{task.prompt}\n\n"
+        "Begin with the first thought that you had about it.",
+    )
+
+
+def _ask_for_exercise(task: Turn) -> Turn:
+    return Turn(
+        "Turn the assignment below into a self-contained exercise for our licensed tutoring model: a worked "
+        "solution with comments, two hints of rising strength and three checks that a program could run.\n\n"
+        f"Assignment: {task.prompt}",
+    )

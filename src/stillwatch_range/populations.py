@@ -1,0 +1,175 @@
+"""Ordinary customers, and legitimate heavy users that look like attackers."""
+
+import random
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from stillwatch.errors import UsageError
+from stillwatch_range.ids import Identifiers
+from stillwatch_range.material import Dialogue, Material
+from stillwatch_range.metadata import Party, World
+
+_LOYALTY = 0.7
+"""Part of an account's conversations that come from its own population."""
+
+Label = Literal["benign", "hard_negative", "campaign"]
+
+
+class Work(NamedTuple):
+    """One conversation of an account; `harvest` tells whether it is a campaign's work or ordinary traffic."""
+
+    dialogue: Dialogue
+    harvest: bool = False
+
+
+@dataclass(slots=True)
+class Account:
+    """One account with all it sends before and in the window."""
+
+    account_id: str
+    party: Party
+    label: Label
+    cohort: str
+    campaign: str | None = None
+    program: bool = False
+    history: list[Work] = field(default_factory=list)
+    window: list[Work] = field(default_factory=list)
+
+
+class Conversations:
+    """Ordinary conversations, each handed out once."""
+
+    def __init__(self, rng: random.Random, populations: dict[str, list[Dialogue]]) -> None:
+        self._piles = {name: rng.sample(talks, len(talks)) for name, talks in populations.items()}
+        self._rng = rng
+
+    def left(self) -> int:
+        """Return how many conversations have not been handed out."""
+        return sum(map(len, self._piles.values()))
+
+    def any_population(self) -> str:
+        """Return a population, in proportion to what is left of each.
+
+        Raises:
+            UsageError: all have been handed out.
+        """
+        names = [name for name, pile in self._piles.items() if pile]
+        if not names:
+            raise UsageError(
+                "the corpora hold too few ordinary conversations for this scenario",
+                hint="lower benign_accounts or history_accounts; conversations are never used twice",
+            )
+        return self._rng.choices(names, [len(self._piles[name]) for name in names])[0]
+
+    def take(self, name: str | None = None) -> Dialogue:
+        """Return the next conversation of one population, or of any where it is used up or not named."""
+        chosen = name if name is not None and self._piles[name] else self.any_population()
+        return self._piles[chosen].pop()
+
+    def without(self, name: str) -> "Conversations":
+        """Split one population off: return the rest, keep that one here."""
+        rest = Conversations(self._rng, {})
+        rest._piles = {other: self._piles.pop(other) for other in list(self._piles) if other != name}
+        return rest
+
+
+def crowd(world: World, rng: random.Random, count: int) -> list[Party]:
+    """Return `count` ordinary accounts: people, offices, families, customers of agencies."""
+    parties: list[Party] = []
+    while len(parties) < count:
+        kind = rng.random()
+        if kind < 0.80:
+            parties.append(world.person())
+        elif kind < 0.88:
+            parties.extend(world.office(rng.randrange(3, 13)))
+        elif kind < 0.97:
+            parties.extend(world.family(rng.randrange(2, 5)))
+        else:
+            parties.extend(world.agency(rng.randrange(4, 10)))
+    return parties[:count]
+
+
+def sessions(rng: random.Random) -> int:
+    """Return how many conversations an ordinary account holds: at least two, with a log-normal tail."""
+    return 2 + min(40, int(rng.lognormvariate(-1.2, 1.3)))
+
+
+def ordinary_work(rng: random.Random, talks: Conversations, population: str | None = None) -> list[Work]:
+    """Return the conversations of one ordinary account; most come from one population, its own.
+
+    Args:
+        rng: source of chance.
+        talks: what is left to hand out.
+        population: take from this one only.
+    """
+    own = population or talks.any_population()
+    return [
+        Work(talks.take(own if population or rng.random() < _LOYALTY else None)) for _ in range(sessions(rng))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A legitimate heavy use.
+
+    Attributes:
+        name: key into Material.workloads, and the cohort's name.
+        accounts: how many accounts run it.
+        strangers: the accounts belong to different customers and draw from the same items; otherwise they
+            are the keys of one firm, and each item is asked once.
+        items: conversations per account in the window.
+        earlier_items: conversations per account before it, where the workload is not new.
+        pool: strangers draw from this many public items, None = all.
+    """
+
+    name: str
+    accounts: int
+    strangers: bool
+    items: int
+    earlier_items: int
+    pool: int | None = None
+
+
+WORKLOADS = (
+    Workload("classifier", accounts=6, strangers=False, items=150, earlier_items=80),
+    Workload("judge", accounts=10, strangers=True, items=120, earlier_items=60, pool=400),
+    Workload("benchmark", accounts=8, strangers=True, items=200, earlier_items=100, pool=600),
+    Workload("summaries", accounts=1, strangers=False, items=120, earlier_items=80),
+    Workload("agent", accounts=2, strangers=False, items=15, earlier_items=10),
+    Workload("licensed", accounts=2, strangers=False, items=300, earlier_items=150),
+)
+LICENSED = "licensed"
+"""The workload whose accounts stand in the registry."""
+
+
+def heavy_accounts(
+    world: World, rng: random.Random, ids: Identifiers, material: Material, workload: Workload, *, known: bool
+) -> list[Account]:
+    """Return the accounts of one legitimate heavy use, with history only where it is `known` there."""
+    count = workload.accounts
+    customers = [1] * count if workload.strangers else [count]
+    parties = [party for keys in customers for party in world.company(keys)]
+    cohort = workload.name if known else f"new:{workload.name}"
+    accounts = [Account(ids.take("acct_"), party, "hard_negative", cohort, program=True) for party in parties]
+    variants = material.workloads[workload.name]
+    if workload.strangers:
+        pools = [rng.sample(items, min(workload.pool or len(items), len(items))) for items in variants]
+        for number, account in enumerate(accounts):
+            pool = pools[number % len(pools)]
+            account.window = _sample(rng, pool, workload.items)
+            account.history = _sample(rng, pool, workload.earlier_items) if known else []
+        return accounts
+    queue = rng.sample(variants[0], len(variants[0]))
+    for account in accounts:
+        account.window = _draw(rng, queue, workload.items)
+        account.history = _draw(rng, queue, workload.earlier_items) if known else []
+    return accounts
+
+
+def _sample(rng: random.Random, pool: list[Dialogue], mean: int) -> list[Work]:
+    return [Work(talk) for talk in rng.sample(pool, min(len(pool), round(mean * rng.uniform(0.6, 1.5))))]
+
+
+def _draw(rng: random.Random, queue: list[Dialogue], mean: int) -> list[Work]:
+    count = min(len(queue), round(mean * rng.uniform(0.6, 1.4)))
+    return [Work(queue.pop()) for _ in range(count)]
