@@ -12,7 +12,6 @@ SKETCH_TYPE = pa.struct(
         ("words", pa.int32()),
         ("chars", pa.int32()),
         ("cues", pa.int32()),
-        ("response_chars", pa.int32()),
         ("minhash", pa.binary(256)),
         ("vocabulary", pa.binary(128)),
     ]
