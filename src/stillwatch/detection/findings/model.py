@@ -71,12 +71,16 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt family. `sketch` is a list of hex tokens; `text` has its slots emptied, None without content."""
+    """A prompt family. `sketch` is a list of hex tokens; `text` has its slots emptied, None without content.
+
+    `account_ids` names the members that sent it and draws the account graph; empty where that was not kept.
+    """
 
     sketch: list[str]
     text: str | None
     exchanges: int
     accounts: int
+    account_ids: list[str] = []
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
