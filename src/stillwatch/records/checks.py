@@ -86,12 +86,7 @@ def _check_nested(column: pa.Array, bad: dict[int, str]) -> None:
 
 
 def _flat(value: Sequence[bytes | tuple[bytes, bytes | None]]) -> list[bytes]:
-    return [
-        piece
-        for item in value
-        for piece in (item if isinstance(item, tuple) else (item,))
-        if piece is not None
-    ]
+    return [piece for item in value for piece in (item if isinstance(item, tuple) else (item,)) if piece is not None]
 
 
 def _is_unicode(column: pa.Array) -> bool:

@@ -87,12 +87,8 @@ def read_logs(
     """
     adapters = load_adapters()
     if log_format != "auto" and log_format not in adapters:
-        raise UsageError(
-            f"there is no log format {log_format!r}", hint=f"one of: auto, {', '.join(adapters)}"
-        )
-    intake = _Intake(
-        Path(tempfile.mkdtemp(prefix="records-", dir=work)), rejects, ticker, now or datetime.now(UTC)
-    )
+        raise UsageError(f"there is no log format {log_format!r}", hint=f"one of: auto, {', '.join(adapters)}")
+    intake = _Intake(Path(tempfile.mkdtemp(prefix="records-", dir=work)), rejects, ticker, now or datetime.now(UTC))
     for path in find_logs(paths):
         if is_parquet(path):
             intake.add_parquet(path)

@@ -25,9 +25,7 @@ def find_logs(paths: Sequence[Path]) -> list[Path]:
             logs = [file for file in inside if file.suffix == ".parquet"]
             logs = logs or [file for file in inside if file.name.endswith(_TEXT_ENDINGS)]
             if not logs:
-                raise UsageError(
-                    f"{path} holds no log", hint="a log directory holds *.parquet or *.jsonl files"
-                )
+                raise UsageError(f"{path} holds no log", hint="a log directory holds *.parquet or *.jsonl files")
             found += logs
         elif path.is_file():
             found.append(path)

@@ -133,10 +133,7 @@ def _holds_value(file: pq.ParquetFile, name: str) -> bool:
 def _is_checked(field: pa.Field) -> bool:
     kind = field.type
     return bool(
-        field.name in REQUIRED_FIELDS
-        or pa.types.is_string(kind)
-        or pa.types.is_list(kind)
-        or pa.types.is_map(kind)
+        field.name in REQUIRED_FIELDS or pa.types.is_string(kind) or pa.types.is_list(kind) or pa.types.is_map(kind)
     )
 
 

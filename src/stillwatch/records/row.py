@@ -161,9 +161,7 @@ def as_text(value: Any) -> str:
 
 def to_batch(rows: Sequence[Any]) -> pa.RecordBatch:
     """Build an Arrow batch (EXCHANGE_SCHEMA) of rows."""
-    return pa.RecordBatch.from_arrays(
-        [_column(rows, field) for field in EXCHANGE_SCHEMA], schema=EXCHANGE_SCHEMA
-    )
+    return pa.RecordBatch.from_arrays([_column(rows, field) for field in EXCHANGE_SCHEMA], schema=EXCHANGE_SCHEMA)
 
 
 def _column(rows: Sequence[Any], field: pa.Field) -> pa.Array:

@@ -40,9 +40,7 @@ def recognise(path: Path, adapters: Mapping[str, Adapter]) -> Adapter | None:
     """
     lines = _first_lines(path)
     records = [record for line in lines if (record := _loose_record(line)) is not None]
-    votes = {
-        name: sum(adapter.recognises(record) for record in records) for name, adapter in adapters.items()
-    }
+    votes = {name: sum(adapter.recognises(record) for record in records) for name, adapter in adapters.items()}
     best = max(votes, key=lambda name: votes[name])
     if votes[best]:
         return adapters[best]
