@@ -61,7 +61,11 @@ class StageClock:
         """Return the stages as plain records for run.json."""
         return [
             asdict(stage)
-            | {"wall_s": round(stage.wall_s, 3), "cpu_s": round(stage.cpu_s, 3), "rows_per_s": stage.rows_per_s}
+            | {
+                "wall_s": round(stage.wall_s, 3),
+                "cpu_s": round(stage.cpu_s, 3),
+                "rows_per_s": stage.rows_per_s,
+            }
             for stage in self.stages
         ]
 

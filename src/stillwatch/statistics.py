@@ -1,0 +1,56 @@
+"""The few statistical tools that several packages share. Each names its source and what it assumes."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Floats = npt.NDArray[np.float64]
+
+MAX_BITS = 30.0
+"""No single piece of evidence counts for more: beyond it the model is likelier wrong than the chance so small."""
+
+
+def conformal_p_values(calibration: Floats, scores: Floats) -> Floats:
+    """Return p-values of `scores` (high = unusual) against the scores of calibration accounts.
+
+    p = (1 + #{calibration >= score}) / (n + 1), marginally valid if an innocent account is exchangeable with the
+    calibration accounts (Bates et al. 2023, arXiv 2104.08279). NaN scores give NaN; NaN in the calibration is left out.
+    """
+    known = np.sort(calibration[~np.isnan(calibration)])
+    at_least = known.size - np.searchsorted(known, scores, side="left")
+    return np.where(np.isnan(scores), np.nan, (1 + at_least) / (known.size + 1))
+
+
+def evidence_bits(p_value: float) -> float:
+    """Return log2 of the largest Bayes factor that a p-value can stand for: 1 / (-e p ln p), 0 for p >= 1/e.
+
+    Sellke, Bayarri & Berger 2001. Bounded by MAX_BITS. NaN gives 0: what is not assessable is no evidence.
+    """
+    if np.isnan(p_value) or p_value >= np.exp(-1):
+        return 0.0
+    p_value = max(p_value, 1e-300)
+    return float(min(MAX_BITS, -np.log2(-np.e * p_value * np.log(p_value))))
+
+
+def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact confidence limits of a proportion (Clopper & Pearson 1934)."""
+    if trials == 0:
+        return 0.0, 1.0
+    interval = stats.binomtest(successes, trials).proportion_ci(level, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def binomial_tail(at_least: int, trials: int, rate: float) -> float:
+    """Return P(X >= at_least) for X binomial."""
+    return float(stats.binom.sf(at_least - 1, trials, rate))
+
+
+def poisson_tail(at_least: int, mean: float) -> float:
+    """Return P(X >= at_least) for X Poisson."""
+    return float(stats.poisson.sf(at_least - 1, mean))
+
+
+def effective_number(counts: npt.NDArray[np.integer]) -> float:
+    """Return the inverse Herfindahl index: how many equal shares are as concentrated as these counts (0 if none)."""
+    total = float(counts.sum())
+    return total * total / float((counts.astype(np.float64) ** 2).sum()) if total else 0.0
