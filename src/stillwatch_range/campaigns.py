@@ -39,9 +39,7 @@ def enlist(world: World, ids: Identifiers, plan: CampaignPlan) -> list[Account]:
     parties: list[Party] = [world.person() for _ in range(plan.accounts)]
     world.share_infrastructure(parties, plan.shared_infrastructure)
     campaign = ids.take("camp_", 6)
-    return [
-        Account(ids.take("acct_"), party, "campaign", plan.family, campaign=campaign) for party in parties
-    ]
+    return [Account(ids.take("acct_"), party, "campaign", plan.family, campaign=campaign) for party in parties]
 
 
 def share_out(
@@ -78,9 +76,7 @@ def cover_shares(plans: list[CampaignPlan], talks: Conversations) -> list[list[D
     return [[left.pop() for _ in range(count)] for count in counts]
 
 
-def work_queue(
-    rng: random.Random, plan: CampaignPlan, material: Material, cover: list[Dialogue]
-) -> list[Dialogue]:
+def work_queue(rng: random.Random, plan: CampaignPlan, material: Material, cover: list[Dialogue]) -> list[Dialogue]:
     """Return the harvest's tasks: as many as the plan says, or as the cover allows.
 
     Raises:
@@ -88,13 +84,9 @@ def work_queue(
     """
     family = material.families.get(plan.family)
     if family is None:
-        raise UsageError(
-            f"unknown family {plan.family!r}", hint=f"one of {', '.join(sorted(material.families))}"
-        )
+        raise UsageError(f"unknown family {plan.family!r}", hint=f"one of {', '.join(sorted(material.families))}")
     requests = sum(map(len, cover))
-    most = (
-        len(family) if plan.mixing == 0 else min(len(family), int(requests * (1 - plan.mixing) / plan.mixing))
-    )
+    most = len(family) if plan.mixing == 0 else min(len(family), int(requests * (1 - plan.mixing) / plan.mixing))
     wanted = most if plan.exchanges is None else plan.exchanges
     if wanted > most or most < plan.accounts:
         raise UsageError(

@@ -145,18 +145,14 @@ def _dialogues(directory: Path, stem: str) -> dict[str, list[Dialogue]]:
 def _read(directory: Path, stem: str, row_type: type[_R]) -> Iterator[_R]:
     path = directory / f"{stem}.jsonl.gz"
     if not path.is_file():
-        raise UsageError(
-            f"corpus {path.name} is not in {directory}", hint="name the directory with --corpora"
-        )
+        raise UsageError(f"corpus {path.name} is not in {directory}", hint="name the directory with --corpora")
     decoder = msgspec.json.Decoder(row_type)
     with gzip.open(path, "rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 yield decoder.decode(line)
             except msgspec.DecodeError as error:
-                raise UsageError(
-                    f"not a corpus row: {error}", where=Location(str(path), line=number)
-                ) from error
+                raise UsageError(f"not a corpus row: {error}", where=Location(str(path), line=number)) from error
 
 
 def _elicit_reasoning(task: Turn) -> Turn:

@@ -39,9 +39,7 @@ _ANSWERED, _OVERLOADED = 200, 529
 class Recorder:
     """Collects the exchanges of one period."""
 
-    def __init__(
-        self, rng: random.Random, ids: Identifiers, pace: Pace, period: Period, *, metadata: bool
-    ) -> None:
+    def __init__(self, rng: random.Random, ids: Identifiers, pace: Pace, period: Period, *, metadata: bool) -> None:
         self._rng = rng
         self._ids = ids
         self._pace = pace
@@ -100,9 +98,7 @@ class Recorder:
 
     def _body(self, client: Client, turn: Turn) -> tuple[object, ...]:
         rng = self._rng
-        asked = max(
-            1, round((len(turn.prompt) + len(turn.system or "")) / _CHARS_PER_TOKEN * rng.uniform(0.85, 1.2))
-        )
+        asked = max(1, round((len(turn.prompt) + len(turn.system or "")) / _CHARS_PER_TOKEN * rng.uniform(0.85, 1.2)))
         overloaded = rng.random() < 0.01
         answered = 0 if overloaded else self._answer(asked)
         if client.max_tokens is not None:

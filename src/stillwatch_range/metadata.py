@@ -1,7 +1,7 @@
 """Who an account claims to be and what its requests carry: networks, devices, payment, and the noise in them.
 
 Addresses lie in 240.0.0.0/4 and AS numbers in the private range, so that none belongs to anybody. Campaign
-accounts are drawn from the same distributions as ordinary people; only `share_infrastructure` ties some together.
+accounts come from the same distributions as ordinary people; only `share_infrastructure` ties some together.
 """
 
 import random
@@ -114,11 +114,7 @@ class World:
         kind = rng.choices(("home", "carrier", "campus", "cloud", "tunnel"), (55, 20, 8, 10, 7))[0]
         program = kind == "cloud" or rng.random() < 0.35
         address = self._home() if kind == "home" else rng.choice(self._hub(kind))
-        domain = (
-            f"campus{self._campuses.index(address)}.example"
-            if kind == "campus"
-            else rng.choice(_MAIL_DOMAINS)
-        )
+        domain = f"campus{self._campuses.index(address)}.example" if kind == "campus" else rng.choice(_MAIL_DOMAINS)
         identity = Identity(
             created_us=self._sign_up(),
             org_id=self._ids.take("org_"),
@@ -176,11 +172,17 @@ class World:
             party.identity.payment_id = payment
         return parties
 
-    def company(self, accounts: int) -> list[Party]:
-        """Return the programmatic accounts of one firm, each with a key of its own."""
+    def company(self, accounts: int, *, one_org: bool = True) -> list[Party]:
+        """Return the programmatic accounts of one firm, each with a key of its own.
+
+        Without `one_org` the provider has not been told that they belong together: each stands under an
+        organisation of its own, and only card, mail domain and addresses are common.
+        """
         parties = self.office(accounts)
         cloud = self._rng.choice(self._clouds)
         for party in parties:
+            if not one_org:
+                party.identity.org_id = self._ids.take("org_")
             client = self._client(cloud, party.identity.country, program=True)
             client.addresses.append(party.client.addresses[0])
             party.client = client
@@ -210,9 +212,7 @@ class World:
         if self._secondhand and rng.random() < 0.01:
             addresses.append(rng.choice(self._secondhand))
         agent = rng.choice(_SDKS).format(rng.randrange(20, 33)) if program else self._browser()
-        devices = (
-            [] if program else [self._ids.take("dev_") for _ in range(rng.choices((1, 2, 3), (6, 3, 1))[0])]
-        )
+        devices = [] if program else [self._ids.take("dev_") for _ in range(rng.choices((1, 2, 3), (6, 3, 1))[0])]
         return Client(
             addresses=addresses,
             devices=devices,

@@ -103,9 +103,7 @@ def ordinary_work(rng: random.Random, talks: Conversations, population: str | No
         population: take from this one only.
     """
     own = population or talks.any_population()
-    return [
-        Work(talks.take(own if population or rng.random() < _LOYALTY else None)) for _ in range(sessions(rng))
-    ]
+    return [Work(talks.take(own if population or rng.random() < _LOYALTY else None)) for _ in range(sessions(rng))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +118,7 @@ class Workload:
         items: conversations per account in the window.
         earlier_items: conversations per account before it, where the workload is not new.
         pool: strangers draw from this many public items, None = all.
+        one_org: the firm's keys stand under one organisation at the provider.
     """
 
     name: str
@@ -128,6 +127,7 @@ class Workload:
     items: int
     earlier_items: int
     pool: int | None = None
+    one_org: bool = True
 
 
 WORKLOADS = (
@@ -148,7 +148,7 @@ def heavy_accounts(
     """Return the accounts of one legitimate heavy use, with history only where it is `known` there."""
     count = workload.accounts
     customers = [1] * count if workload.strangers else [count]
-    parties = [party for keys in customers for party in world.company(keys)]
+    parties = [party for keys in customers for party in world.company(keys, one_org=workload.one_org)]
     cohort = workload.name if known else f"new:{workload.name}"
     accounts = [Account(ids.take("acct_"), party, "hard_negative", cohort, program=True) for party in parties]
     variants = material.workloads[workload.name]

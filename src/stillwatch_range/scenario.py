@@ -30,10 +30,6 @@ from stillwatch_range.populations import (
 from stillwatch_range.timing import DAY_US, SECOND_US, Period
 from stillwatch_range.truth import TrueAccount, TrueCampaign, Truth, write_harvest, write_truth
 
-TEMPLATED = ("selfinstruct", "evolinstruct", "rubric", "toolbench", "toolformer", "cot")
-UNTEMPLATED = ("alpaca", "codealpaca", "math")
-SPLITS = (200, 20, 6)
-
 _OPENING = datetime(2026, 3, 2, tzinfo=UTC)
 _MODELS = ("larch-2-large", "larch-2-small")
 _RELEASED_MODEL = "larch-3-large"
@@ -86,9 +82,7 @@ def build_window(material: Material, out: Path, scenario: Scenario, seed: int) -
     release_us = window.start_us + (scenario.days // 2) * DAY_US + _RELEASE_HOUR * 3600 * SECOND_US
     ids = Identifiers(stream(seed, "exchange ids").getrandbits(63))
     rng = stream(seed, "exchanges")
-    recorders = [
-        Recorder(rng, ids, material.pace, period, metadata=scenario.metadata) for period in (before, window)
-    ]
+    recorders = [Recorder(rng, ids, material.pace, period, metadata=scenario.metadata) for period in (before, window)]
     for account in accounts:
         model_at = _model_choice(rng.random(), rng.choice(_MODELS), release_us)
         recorders[0].record(account, account.history, model_at)
@@ -175,9 +169,7 @@ def _truth(accounts: list[Account], window: pa.Table, harvested: Counter[str]) -
             families[account.campaign] = account.cohort
     return Truth(
         accounts={
-            account.account_id: TrueAccount(
-                label=account.label, cohort=account.cohort, campaign=account.campaign
-            )
+            account.account_id: TrueAccount(label=account.label, cohort=account.cohort, campaign=account.campaign)
             for account in accounts
             if account.window
         },

@@ -60,9 +60,7 @@ def program_times(
     return times
 
 
-def _sitting(
-    rng: random.Random, pace: Pace, period: Period, utc_offset: int, talks: list[Dialogue]
-) -> list[list[int]]:
+def _sitting(rng: random.Random, pace: Pace, period: Period, utc_offset: int, talks: list[Dialogue]) -> list[list[int]]:
     now = _start(rng, period, utc_offset)
     sitting = []
     for talk in talks:

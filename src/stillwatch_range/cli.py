@@ -1,0 +1,58 @@
+"""The range's commands: `stillwatch range build|score` and `stillwatch demo`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="range",
+    help="Make labelled traffic and score detection on it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def build(
+    scenario: Annotated[str, typer.Argument(help="evolinstruct-20, combined, quiet, ...; or a TOML file.")],
+    corpora: Annotated[Path, typer.Option(help="Directory of corpora in the shared row format.")],
+    out: Annotated[Path, typer.Option(help="Directory to write into.")],
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was planted as JSON.")] = False,
+) -> None:
+    """Make history, window and truth of a scenario.
+
+    Example: stillwatch range build evolinstruct-20 --corpora DIR --seed 3 --out out/window
+    """
+    import msgspec
+
+    from stillwatch_range.catalogue import find_scenario
+    from stillwatch_range.scenario import build_labelled_window
+
+    truth = build_labelled_window(corpora, out, find_scenario(scenario), seed)
+    if as_json:
+        typer.echo(msgspec.json.encode(truth.campaigns, order="sorted").decode())
+        return
+    typer.echo(f"{len(truth.accounts)} accounts in the window of {out}", err=True)
+    for name, campaign in sorted(truth.campaigns.items()):
+        typer.echo(
+            f"  {name}  {campaign.family} over {campaign.accounts} accounts: {campaign.exchanges} exchanges, "
+            f"{campaign.share:.1%} of the window",
+            err=True,
+        )
+
+
+@app.command(name="score")
+def score_run(
+    truth: Annotated[Path, typer.Option(help="truth.json of the window.")],
+    run: Annotated[Path, typer.Option(help="Directory that `stillwatch detect` wrote.")],
+) -> None:
+    """Print the metrics of one run as JSON.
+
+    Example: stillwatch range score --truth out/window/truth.json --run out/run
+    """
+    from stillwatch_range.scoring import score
+
+    typer.echo(json.dumps(score(truth, run), indent=1))
