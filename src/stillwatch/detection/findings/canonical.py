@@ -24,9 +24,7 @@ _SHARE_DECIMALS = 4
 
 def canonical_account(finding: AccountFinding) -> AccountFinding:
     """Round the numbers of one account and sort its reasons by weight."""
-    reasons = sorted(
-        (_reason(reason) for reason in finding.reasons), key=lambda r: (-r.bits, r.signal, r.detail)
-    )
+    reasons = sorted((_reason(reason) for reason in finding.reasons), key=lambda r: (-r.bits, r.signal, r.detail))
     return replace(
         finding,
         score_bits=_bits(finding.score_bits),

@@ -5,7 +5,9 @@ import re
 from datetime import UTC, datetime
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LARGE = ((" billion", 1e9), (" million", 1e6), ("", 1.0))
 _MISLEADING = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, without tab and line feed
@@ -50,7 +52,7 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 def signed_bits(bits: float) -> str:
     """Format bits with their sign and one decimal, with a real minus."""
-    return f"{bits:+.1f}".replace("-", "−")
+    return f"{bits:+.1f}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:
@@ -70,20 +72,20 @@ def p_value(value: float | None) -> str:
     if value >= 0.001:
         return f"{value:.2g}"
     mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"{mantissa} {TIMES} 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
 def chance(value: float) -> str:
-    """Format a small probability as "1 in 83,000", two significant digits; `value` must be above 0."""
+    """Format a probability above 0 as "1 in 83,000" or "1 in 3.1 million", two significant digits."""
     times = 1 / value
     if times < 1.5:
         return "more likely than not"
     digits = math.floor(math.log10(times))
-    return (
-        f"1 in {round(times, 1 - digits):,.0f}"
-        if digits < 9
-        else f"1 in 10{str(digits).translate(_SUPERSCRIPT)}"
-    )
+    if digits >= 12:
+        return f"1 in 10{str(digits).translate(_SUPERSCRIPT)}"
+    rounded = round(times, 1 - digits)
+    name, unit = next((name, unit) for name, unit in _LARGE if rounded >= unit)
+    return f"1 in {rounded / unit:,.10g}{name}"
 
 
 def parse_instant(text: str) -> datetime:

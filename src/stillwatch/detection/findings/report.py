@@ -30,7 +30,7 @@ from stillwatch.detection.findings.model import (
 from stillwatch.detection.findings.run import RunFacts
 
 _CAMPAIGNS_TOLD, _CAMPAIGNS_LISTED = 20, 100
-_ACCOUNTS_LISTED, _MEMBERS_LISTED, _TEMPLATES_SHOWN, _KEYS_LISTED = 25, 25, 5, 10
+_ACCOUNTS_LISTED, _MEMBERS_LISTED, _TEMPLATES_SHOWN, _KEYS_LISTED = 25, 15, 5, 10
 _TEMPLATE_CHARACTERS = 1200
 
 
@@ -121,6 +121,7 @@ def render_report(findings: Findings, run: RunFacts) -> str:
     Raises:
         ValueError: a timestamp that is not RFC 3339 with a zone.
     """
+    tally = Tally.of(findings)
     ordered = wording.by_importance(findings.campaigns)
     css = _stylesheet()
     return (
@@ -134,7 +135,8 @@ def render_report(findings: Findings, run: RunFacts) -> str:
             listed=ordered[:_CAMPAIGNS_LISTED],
             told=(CampaignView.of(number, campaign) for number, campaign in _first(ordered)),
             told_count=min(len(ordered), _CAMPAIGNS_TOLD),
-            tally=Tally.of(findings),
+            tally=tally,
+            overview=wording.overview(findings.campaigns, tally.accounts, tally.limited, tally.actions["watch"]),
             run=run,
             configuration=list(_flat(run.configuration)),
         )

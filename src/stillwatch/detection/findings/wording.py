@@ -1,5 +1,6 @@
 """What the codes of a finding mean, in words for an analyst and for counsel. No sentence says more than the data."""
 
+from collections import Counter
 from statistics import fmean
 
 from stillwatch.detection.findings.formats import chance, count, day, parse_instant, percent, plural
@@ -29,8 +30,7 @@ KIND_MEANING: dict[Kind, str] = {
         "that a model was trained on the answers."
     ),
     "public_benchmark": (
-        "Accounts that have nothing else in common ran the same published test, each of them in full. There is "
-        "nothing to contain."
+        "Accounts that have nothing else in common ran the same published test. There is nothing to contain."
     ),
     "single_organisation": (
         "The accounts or keys belong to one customer and run that customer's own application. There is nothing "
@@ -115,6 +115,24 @@ def headline(findings: Findings) -> str:
     return "No campaign found"
 
 
+def overview(campaigns: list[Campaign], accounts: int, limited: int, watched: int) -> list[str]:
+    """Say in a few sentences what was found and what follows for how many accounts."""
+    if not accounts:
+        return ["There was no traffic to look at."]
+    others: Counter[Kind] = Counter(campaign.kind for campaign in campaigns if campaign.kind != "harvest")
+    sentences = []
+    if any(campaign.kind == "harvest" for campaign in campaigns):
+        sentences.append("A harvest is a group of accounts that act as one and collect the model's answers.")
+    if others:
+        groups = ", ".join(f"{count(others[kind])} {KIND_NAME[kind].lower()}" for kind in KIND_NAME if others[kind])
+        sentences.append(f"Other groups that act alike: {groups}.")
+    if limited or watched:
+        left = accounts - limited - watched
+        what = f"limiting {plural(limited, 'account')} and watching {count(watched)}"
+        return [*sentences, f"Recommended: {what}; nothing changes for the other {count(left)}."]
+    return [*sentences, "No account needs attention."]
+
+
 def campaign_title(campaign: Campaign) -> str:
     """Name a campaign by its kind and size."""
     accounts = plural(len(campaign.accounts), "account")
@@ -141,6 +159,22 @@ def calibration_verdict(row: CalibrationRow) -> str:
     return "Yes" if row.declared_fpr <= row.high else "Yes: fewer than declared"
 
 
+def roles_sentence(campaign: Campaign) -> str:
+    """Count the members of a campaign by their role and say what each role means."""
+    roles = Counter(member.role for member in campaign.accounts)
+    parts = []
+    if roles["harvester"]:
+        verb = "sends" if roles["harvester"] == 1 else "send"
+        parts.append(f"{plural(roles['harvester'], 'account')} {verb} the campaign's prompts")
+    if roles["linked"]:
+        verb = "shares" if roles["linked"] == 1 else "share"
+        parts.append(f"{count(roles['linked'])} only {verb} its infrastructure")
+    if roles["victim"]:
+        verb = "belongs to a real customer" if roles["victim"] == 1 else "belong to real customers"
+        parts.append(f"{count(roles['victim'])} {verb} whose key or account was taken over")
+    return f"{'; '.join(parts)}." if parts else "No account is named."
+
+
 def _what_happened(campaign: Campaign) -> str:
     first, last = day(parse_instant(campaign.first_seen)), day(parse_instant(campaign.last_seen))
     when = f"on {first}" if first == last else f"between {first} and {last}"
@@ -152,14 +186,14 @@ def _what_happened(campaign: Campaign) -> str:
 
 
 def _traffic_mix(campaign: Campaign) -> list[str]:
+    if campaign.kind not in ("harvest", "unclear"):
+        return []
     shares = [member.share for member in campaign.accounts if member.role == "harvester"]
     if not shares or fmean(shares) >= 0.995:
         return []
     mean = fmean(shares)
-    return [
-        f"On average {percent(mean)} of an account's traffic belongs to it; the other {percent(1 - mean)} is "
-        "unrelated and may come from innocent people served through the same accounts."
-    ]
+    told = f"On average {percent(mean)} of an account's traffic belongs to it; the other {percent(1 - mean)} is "
+    return [told + "unrelated and may come from innocent people served through the same accounts."]
 
 
 def _surprise(campaign: Campaign) -> list[str]:
@@ -172,9 +206,7 @@ def _surprise(campaign: Campaign) -> list[str]:
 
 def _often(p_value: float) -> str:
     words = chance(p_value)
-    return (
-        f"once in {words.removeprefix('1 in ')} such windows" if words.startswith("1 in ") else "every time"
-    )
+    return f"once in {words.removeprefix('1 in ')} such windows" if words.startswith("1 in ") else "every time"
 
 
 def _victims(campaign: Campaign) -> list[str]:

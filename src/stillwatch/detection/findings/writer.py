@@ -1,4 +1,4 @@
-"""The files of one run of detection (contract: cli.md), written so that a killed run leaves nothing that looks whole."""
+"""The files of one run (contract: cli.md), written so that a killed run leaves nothing that looks whole."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -43,9 +43,7 @@ def write_findings(out: Path, findings: Findings, run: Mapping[str, object]) -> 
     _write_lines(out / "accounts.jsonl", (canonical_account(account) for account in findings.accounts))
     _write_campaigns(out / "campaigns.json", findings.campaigns)
     _write_lines(out / "verdicts.jsonl", (canonical_verdict(verdict) for verdict in findings.verdicts))
-    _write_lines(
-        out / "findings.ocsf.jsonl", (detection_finding(campaign, facts) for campaign in findings.campaigns)
-    )
+    _write_lines(out / "findings.ocsf.jsonl", (detection_finding(campaign, facts) for campaign in findings.campaigns))
     replace_file(out / "report.html", render_report(findings, facts).encode())
     replace_file(out / "run.json", _run_record(findings, run))
 
@@ -53,12 +51,8 @@ def write_findings(out: Path, findings: Findings, run: Mapping[str, object]) -> 
 def _in_order(findings: Findings) -> Findings:
     return Findings(
         accounts=sorted(findings.accounts, key=lambda account: account.account_id),
-        campaigns=sorted(
-            map(canonical_campaign, findings.campaigns), key=lambda campaign: campaign.campaign_id
-        ),
-        verdicts=sorted(
-            findings.verdicts, key=lambda verdict: (verdict.account_id, verdict.campaign_id or "")
-        ),
+        campaigns=sorted(map(canonical_campaign, findings.campaigns), key=lambda campaign: campaign.campaign_id),
+        verdicts=sorted(findings.verdicts, key=lambda verdict: (verdict.account_id, verdict.campaign_id or "")),
         calibration=sorted(map(canonical_calibration, findings.calibration), key=lambda row: row.segment),
         notes=findings.notes,
     )

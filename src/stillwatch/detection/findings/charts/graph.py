@@ -13,7 +13,8 @@ from stillwatch.detection.findings.formats import plural, shorten
 from stillwatch.detection.findings.model import Campaign, SharedKey, Template
 
 WIDTH = 760
-_KEY_X, _ACCOUNT_X, _TEMPLATE_X = 200, 380, 560
+_KEY_X, _ACCOUNT_X, _TEMPLATE_X = 140, 380, 620
+_PLATE = 140
 _ROW, _TOP, _BOTTOM = 26, 40, 12
 _MOST_KEYS, _MOST_TEMPLATES, _MOST_ACCOUNTS = 8, 6, 24
 
@@ -28,6 +29,7 @@ class Node:
     x: float
     y: float
     label: str
+    sublabel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Graph:
     left_out: str
     headings: list[Tick]
     width: int = WIDTH
+    plate: int = _PLATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,10 @@ def account_graph(campaign: Campaign) -> Graph | None:
     height = _TOP + rows * _ROW + _BOTTOM
     key_y, template_y = _column(len(keys), rows), _column(len(templates), rows)
     group_y = _column(len(drawn), rows)
-    nodes = [Node("key", _KEY_X, y, _key_label(key)) for y, key in zip(key_y, keys, strict=True)]
+    nodes = [Node("key", _KEY_X, y, *_key_label(key)) for y, key in zip(key_y, keys, strict=True)]
     nodes += [_group_node(y, group) for y, group in zip(group_y, drawn, strict=True)]
     nodes += [
-        Node("template", _TEMPLATE_X, y, f"template {number} ({plural(template.exchanges, 'exchange')})")
+        Node("template", _TEMPLATE_X, y, f"template {number}", plural(template.exchanges, "exchange"))
         for y, (number, template) in zip(template_y, templates, strict=True)
     ]
     edges = list(_edges(drawn, group_y, key_y, template_y))
@@ -103,9 +106,7 @@ def _headings(keys: bool, templates: bool) -> list[Tick]:  # noqa: FBT001 - priv
     return [Tick(x, name) for x, name, present in columns if present]
 
 
-def _groups(
-    campaign: Campaign, keys: Sequence[SharedKey], templates: Sequence[Template]
-) -> tuple[list[_Group], int]:
+def _groups(campaign: Campaign, keys: Sequence[SharedKey], templates: Sequence[Template]) -> tuple[list[_Group], int]:
     """Return accounts with links, alone or by equal links, most linked first, and the number without any."""
     key_links = _links((key.accounts for key in keys))
     template_links = _links((template.account_ids for template in templates))
@@ -150,8 +151,8 @@ def _group_node(y: float, group: _Group) -> Node:
     return Node("group", _ACCOUNT_X, y, plural(len(group.accounts), "account"))
 
 
-def _key_label(key: SharedKey) -> str:
-    return f"{shorten(key.key_kind.replace('_', ' '), 18)} {shorten(key.digest, 8)}"
+def _key_label(key: SharedKey) -> tuple[str, str]:
+    return shorten(key.key_kind.replace("_", " "), 18), shorten(key.digest, 12)
 
 
 def _edges(
@@ -159,9 +160,9 @@ def _edges(
 ) -> Iterable[Edge]:
     for group, y in zip(groups, group_y, strict=True):
         for key in group.keys:
-            yield Edge("key", _curve(_KEY_X, key_y[key], _ACCOUNT_X, y))
+            yield Edge("key", _curve(_KEY_X, key_y[key], _ACCOUNT_X - _PLATE / 2, y))
         for template in group.templates:
-            yield Edge("template", _curve(_ACCOUNT_X, y, _TEMPLATE_X, template_y[template]))
+            yield Edge("template", _curve(_ACCOUNT_X + _PLATE / 2, y, _TEMPLATE_X, template_y[template]))
 
 
 def _curve(x0: float, y0: float, x1: float, y1: float) -> str:
@@ -169,14 +170,11 @@ def _curve(x0: float, y0: float, x1: float, y1: float) -> str:
     return f"M{x0} {y0}C{middle} {y0} {middle} {y1} {x1} {y1}"
 
 
-def _describe(
-    campaign: Campaign, keys: Sequence[SharedKey], templates: Sequence[tuple[int, Template]]
-) -> str:
+def _describe(campaign: Campaign, keys: Sequence[SharedKey], templates: Sequence[tuple[int, Template]]) -> str:
     accounts = plural(len(campaign.accounts), "account")
-    parts = [f"{_key_label(key)} is shared by {plural(len(key.accounts), 'account')}" for key in keys]
+    parts = [f"{' '.join(_key_label(key))} is shared by {plural(len(key.accounts), 'account')}" for key in keys]
     parts += [
-        f"template {number} is used by {plural(len(template.account_ids), 'account')}"
-        for number, template in templates
+        f"template {number} is used by {plural(len(template.account_ids), 'account')}" for number, template in templates
     ]
     return f"{accounts} and what they share: {'; '.join(parts)}."
 

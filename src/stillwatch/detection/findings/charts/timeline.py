@@ -1,12 +1,13 @@
 """A campaign's exchanges over time, above everybody's over the same time, each on its own axis."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stillwatch.detection.findings.charts.scale import Scale, Tick, round_domain
-from stillwatch.detection.findings.formats import count, parse_instant, short_moment
+from stillwatch.detection.findings.formats import count, parse_instant, percent, short_moment
 from stillwatch.detection.findings.model import DailyCount
 
 WIDTH = 760
@@ -70,17 +71,14 @@ def timeline(buckets: Sequence[DailyCount]) -> Timeline | None:
     ]
     with_hour = length < timedelta(days=1)
     every = math.ceil(slots / _MOST_TICKS)
-    ticks = [
-        Tick(x(slot), short_moment(first + slot * length, with_hour=with_hour))
-        for slot in range(0, slots, every)
-    ]
+    ticks = [Tick(x(slot), short_moment(first + slot * length, with_hour=with_hour)) for slot in range(0, slots, every)]
     return Timeline(
         height=panels[-1].base + 24,
         bins=bins,
         bin_length=length,
         panels=panels,
         ticks=ticks,
-        description=_describe(bins),
+        description=_describe(bins, with_hour=with_hour),
     )
 
 
@@ -88,9 +86,7 @@ def _bins(buckets: Sequence[DailyCount]) -> tuple[list[Bin], timedelta, int]:
     """Return the bins that hold something, the length of one, and the number of places on the axis."""
     rows = sorted((parse_instant(bucket.start), bucket.campaign, bucket.population) for bucket in buckets)
     first = rows[0][0]
-    gaps = [
-        later[0] - earlier[0] for earlier, later in zip(rows, rows[1:], strict=False) if later[0] > earlier[0]
-    ]
+    gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(rows) if later[0] > earlier[0]]
     width = min(gaps, default=timedelta(days=1))
     slots = (rows[-1][0] - first) // width + 1
     joined = math.ceil(slots / _MOST_BINS)
@@ -118,12 +114,13 @@ def _panel(name: str, counts: Sequence[int], places: Sequence[int], x: Scale, to
     return Panel(name, "".join(bars), top, base, ticks)
 
 
-def _describe(bins: Sequence[Bin]) -> str:
+def _describe(bins: Sequence[Bin], *, with_hour: bool) -> str:
     busiest = max(bins, key=lambda b: b.campaign)
     total = sum(b.population for b in bins)
     share = sum(b.campaign for b in bins) / total if total else 0.0
-    when = short_moment(busiest.start, with_hour=True)
+    when = short_moment(busiest.start, with_hour=with_hour)
     return (
-        f"The campaign is busiest from {when} UTC with {count(busiest.campaign)} of {count(busiest.population)} exchanges. "
-        f"Over the whole time it makes up {share:.2%} of all traffic."
+        f"The campaign is busiest in the bar of {when} (UTC) with {count(busiest.campaign)} of "
+        f"{count(busiest.population)} exchanges. "
+        f"Over the whole time it makes up {percent(share)} of all traffic."
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stillwatch.detection.findings.charts.scale import Scale, Tick, round_domain
-from stillwatch.detection.findings.formats import shorten, signed_bits
+from stillwatch.detection.findings.formats import MINUS, shorten, signed_bits
 from stillwatch.detection.findings.model import Evidence
 from stillwatch.detection.findings.wording import FACTOR_NAME
 
@@ -65,8 +65,7 @@ def waterfall(evidence: Sequence[Evidence]) -> Waterfall:
     rows.append(("Sum", "weight of all evidence", 0.0, total))
     steps = [_step(index, row, scale, last=len(rows) - 1) for index, row in enumerate(rows)]
     ticks = [
-        Tick(scale(low + i * step), f"{low + i * step:g}".replace("-", "−"))
-        for i in range(_parts(low, high, step))
+        Tick(scale(low + i * step), f"{low + i * step:g}".replace("-", MINUS)) for i in range(_parts(low, high, step))
     ]
     return Waterfall(
         height=len(rows) * _ROW + _AXIS + 18,
