@@ -1,11 +1,12 @@
 """The sketches of one period, laid out for mining: one file per MinHash bin, so that a pass reads only the bin's bytes.
 
-Memory per exchange with content: 33 bytes of row facts, plus 4 while a bin is being looked at. The rest is on disk.
+Memory per exchange with content: 44 bytes of row facts, plus 4 while a bin is being looked at. The rest is on disk.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillwatch.errors import UsageError
 from stillwatch.features import kernel
 from stillwatch.features.sketch import minhash_matrix, sketch_texts, vocabulary_matrix
 from stillwatch.hashing import hash_strings
@@ -20,6 +22,9 @@ from stillwatch.progress import Ticker
 
 BATCH_ROWS = 20_000
 _VOCABULARY = "vocabulary.u8"
+_COLUMNS = ("account_id", "ts", "model", "output_tokens", "reasoning_tokens", "system", "prompt", "sketch")
+_ROW_TYPES = (np.int64, np.int64, np.int64, np.int32, np.int64, np.int32, np.int32, np.int16)
+_MAX_MODELS = 30_000
 
 Ints = npt.NDArray[np.int64]
 
@@ -34,6 +39,8 @@ class SketchStore:
         content: content hash.
         cues: bits of cues.toml.
         position: number of the exchange in the dataset (all files in order), to find its text again.
+        output_tokens, reasoning_tokens: as logged, -1 where the log does not say.
+        model: index into `models`.
     """
 
     directory: Path
@@ -42,6 +49,10 @@ class SketchStore:
     content: Ints
     cues: npt.NDArray[np.int32]
     position: Ints
+    output_tokens: npt.NDArray[np.int32]
+    reasoning_tokens: npt.NDArray[np.int32]
+    model: npt.NDArray[np.int16]
+    models: tuple[str, ...]
 
     def __len__(self) -> int:
         return self.account.size
@@ -60,36 +71,70 @@ class SketchStore:
 def build_store(files: Sequence[Path], directory: Path, ticker: Ticker | None = None) -> SketchStore:
     """Sketch the text of a dataset (or take the sketches that it carries) and lay them out in `directory`."""
     directory.mkdir(parents=True)
-    rows: list[tuple[npt.NDArray[np.generic], ...]] = []
-    sinks = [(directory / f"bin-{number:02}.u32").open("wb") for number in range(kernel.BINS)]
-    vocabulary = (directory / _VOCABULARY).open("wb")
-    start = 0
-    try:
-        for batch in read_batches(files, ("account_id", "ts", "system", "prompt", "sketch")):
-            sketches = batch_sketches(batch)
-            chosen = np.flatnonzero(np.asarray(sketches.is_valid()))
-            kept = sketches.take(pa.array(chosen))
-            matrix = minhash_matrix(kept.field("minhash"))
-            for number, sink in enumerate(sinks):
-                np.ascontiguousarray(matrix[:, number]).tofile(sink)
-            vocabulary_matrix(kept.field("vocabulary")).tofile(vocabulary)
-            rows.append(
-                (
-                    hash_strings(batch.column("account_id"))[chosen],
-                    np.asarray(batch.column("ts").cast(pa.int64()))[chosen],
-                    np.asarray(kept.field("content_hash")),
-                    np.asarray(kept.field("cues")),
-                    chosen + start,
-                )
-            )
-            start += batch.num_rows
+    with _StoreWriter(directory) as writer:
+        for batch in read_batches(files, _COLUMNS):
+            writer.add(batch)
             if ticker is not None:
                 ticker.advance(batch.num_rows)
-    finally:
-        for sink in (*sinks, vocabulary):
-            sink.close()
-    columns = [np.concatenate(parts) for parts in zip(*rows, strict=True)] if rows else [np.empty(0, np.int64)] * 5
-    return SketchStore(directory, *columns)
+    return writer.store()
+
+
+class _StoreWriter:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._bins = [(directory / f"bin-{number:02}.u32").open("wb") for number in range(kernel.BINS)]
+        self._vocabulary = (directory / _VOCABULARY).open("wb")
+        self._rows: list[tuple[npt.NDArray[np.generic], ...]] = []
+        self._models: dict[str, int] = {}
+        self._seen = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stream in (*self._bins, self._vocabulary):
+            stream.close()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        sketches = batch_sketches(batch)
+        chosen = np.flatnonzero(np.asarray(sketches.is_valid()))
+        kept = sketches.take(pa.array(chosen))
+        matrix = minhash_matrix(kept.field("minhash"))
+        for number, stream in enumerate(self._bins):
+            np.ascontiguousarray(matrix[:, number]).tofile(stream)
+        vocabulary_matrix(kept.field("vocabulary")).tofile(self._vocabulary)
+        self._rows.append(
+            (
+                hash_strings(batch.column("account_id"))[chosen],
+                np.asarray(batch.column("ts").cast(pa.int64()))[chosen],
+                np.asarray(kept.field("content_hash")),
+                np.asarray(kept.field("cues")),
+                chosen + self._seen,
+                _tokens(batch.column("output_tokens"))[chosen],
+                _tokens(batch.column("reasoning_tokens"))[chosen],
+                self._model_codes(batch.column("model"))[chosen],
+            )
+        )
+        self._seen += batch.num_rows
+
+    def _model_codes(self, models: pa.Array) -> npt.NDArray[np.int16]:
+        encoded = models.dictionary_encode()
+        codes = [self._models.setdefault(name, len(self._models)) for name in encoded.dictionary.to_pylist()]
+        if len(self._models) > _MAX_MODELS:
+            raise UsageError(
+                f"the log names more than {_MAX_MODELS} models", hint="is the field that became `model` the right one?"
+            )
+        return np.array(codes, np.int16)[np.asarray(encoded.indices)]
+
+    def store(self) -> SketchStore:
+        empty = [np.empty(0, kind) for kind in _ROW_TYPES]
+        columns = [np.concatenate(parts) for parts in zip(empty, *self._rows, strict=True)]
+        return SketchStore(self._directory, *columns, models=tuple(self._models))
+
+
+def _tokens(column: pa.Array) -> npt.NDArray[np.int32]:
+    known = pc.min_element_wise(pc.fill_null(column.cast(pa.int64()), -1), pa.scalar(2**31 - 1))
+    return np.asarray(known).astype(np.int32)
 
 
 def read_batches(files: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
