@@ -56,3 +56,30 @@ def score_run(
     from stillwatch_range.scoring import score
 
     typer.echo(json.dumps(score(truth, run), indent=1))
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Directory to write into.")] = Path("out/demo"),
+    seed: Annotated[int, typer.Option(help="The same seed makes the same logs.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Show detection on two simulated providers, one campaign over both.
+
+    Example: stillwatch demo --seed 11 --out out/demo
+    """
+    import msgspec
+    from rich.console import Console
+
+    from stillwatch_range.demo import run_demo
+    from stillwatch_range.show import outcome_table
+
+    outcomes = run_demo(out, seed)
+    if as_json:
+        typer.echo(msgspec.json.encode(outcomes).decode())
+        return
+    console = Console()
+    for outcome in outcomes:
+        console.print(outcome_table(outcome))
+        console.print(f"Report: [bold]{outcome.report}[/bold]\n")
+    console.print("All of it was simulated; nothing left this machine. On your own logs:")
+    console.print("  stillwatch detect LOGS --history EARLIER_LOGS --out out/run", style="bold")

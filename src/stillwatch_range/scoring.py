@@ -51,7 +51,7 @@ def score(truth_path: Path, run_dir: Path) -> dict[str, Any]:
     Raises:
         UsageError: a file of the truth or of the run is absent or unreadable.
     """
-    return score_findings(read_truth(truth_path), *_read_run(run_dir))
+    return score_findings(read_truth(truth_path), *read_run(run_dir))
 
 
 def score_findings(truth: Truth, actions: dict[str, str], findings: list[Finding]) -> dict[str, Any]:
@@ -101,7 +101,12 @@ def rate(hits: int, of: int) -> Rate:
     return {"value": hits / of if of else None, "low": low, "high": high, "hits": hits, "of": of}
 
 
-def _read_run(run_dir: Path) -> tuple[dict[str, str], list[Finding]]:
+def read_run(run_dir: Path) -> tuple[dict[str, str], list[Finding]]:
+    """Return each account's action and the campaigns that a run wrote.
+
+    Raises:
+        UsageError: the directory does not hold a finished run.
+    """
     try:
         lines = (run_dir / "accounts.jsonl").read_bytes().splitlines()
         accounts = [msgspec.json.decode(line, type=_Action) for line in lines]

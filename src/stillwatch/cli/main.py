@@ -31,7 +31,11 @@ def _root(version: bool = typer.Option(False, "--version", callback=_print_versi
 
 def _add_verbs() -> None:
     for plugin in entry_points(group="stillwatch.verbs"):
-        app.command(plugin.name)(plugin.load())
+        verb = plugin.load()
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name=plugin.name)
+        else:
+            app.command(plugin.name)(verb)
 
 
 def main() -> None:

@@ -1,0 +1,121 @@
+"""The whole story on two invented providers: what is planted, and what detection says of it."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+
+from stillwatch.errors import StillwatchError
+from stillwatch_range.campaigns import CampaignPlan
+from stillwatch_range.ids import stream
+from stillwatch_range.populations import Workload
+from stillwatch_range.scenario import Scenario, build_window
+from stillwatch_range.scoring import FLAGGED, read_run
+from stillwatch_range.text import ANALYST, invent_material
+from stillwatch_range.truth import Truth
+
+_CAMPAIGN = {"heron": 120, "osprey": 40}
+"""The providers, and how many accounts the campaign runs at each."""
+_HARVESTED_PER_ACCOUNT = 6
+_CUSTOMERS = 1000
+_TALKS = 6500
+_WORKLOADS = (
+    Workload("classifier", accounts=6, strangers=False, items=60, earlier_items=0),
+    Workload("benchmark", accounts=6, strangers=True, items=60, earlier_items=0, pool=120),
+    Workload("summaries", accounts=1, strangers=False, items=200, earlier_items=0),
+    Workload("licensed", accounts=2, strangers=False, items=120, earlier_items=0),
+)
+_WORDING = {
+    ANALYST: "campaign: one harvest template, half cover traffic",
+    "new:classifier": "a firm's classifier with six keys",
+    "new:benchmark": "strangers on one public benchmark",
+    "new:summaries": "a new heavy customer",
+    "new:licensed": "a licensed distiller, in the registry",
+    "ordinary": "ordinary customers",
+}
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """One group that was planted, and what detection says of it.
+
+    Attributes:
+        accounts: its accounts in the window.
+        innocent: whether acting on it would be a mistake.
+        found: its accounts that stand in a finding, by the finding's kind.
+        acted_on: its accounts whose action is throttle, challenge, degrade or block.
+    """
+
+    planted: str
+    accounts: int
+    innocent: bool
+    found: dict[str, int]
+    acted_on: int
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What the demo planted and saw at one provider."""
+
+    provider: str
+    exchanges: int
+    rows: list[Row]
+    report: str
+
+
+def run_demo(out: Path, seed: int) -> list[Outcome]:
+    """Simulate both providers below `out`, run detection on each, and compare with what was planted.
+
+    The same seed writes the same logs.
+    """
+    return [_provider(out / name, name, accounts, seed) for name, accounts in _CAMPAIGN.items()]
+
+
+def _provider(directory: Path, name: str, accounts: int, seed: int) -> Outcome:
+    own_seed = stream(seed, name).getrandbits(63)
+    plan = CampaignPlan(family=ANALYST, accounts=accounts, exchanges=accounts * _HARVESTED_PER_ACCOUNT)
+    scenario = Scenario(
+        name=name,
+        campaigns=(plan,),
+        benign_accounts=_CUSTOMERS,
+        history_accounts=_CUSTOMERS,
+        workloads=_WORKLOADS,
+    )
+    logs, findings = directory / "logs", directory / "findings"
+    truth = build_window(invent_material(own_seed, _TALKS), logs, scenario, own_seed)
+    _detect(logs, findings)
+    return Outcome(
+        provider=name,
+        exchanges=sum(pq.read_metadata(logs / part / "exchanges.parquet").num_rows for part in ("history", "window")),
+        rows=_compare(truth, findings),
+        report=str(findings / "report.html"),
+    )
+
+
+def _detect(logs: Path, findings: Path) -> None:
+    command: list[str | Path] = [sys.executable, "-m", "stillwatch", "detect", logs / "window", "--history", logs / "history"]
+    command += ["--accounts", logs / "accounts.jsonl", "--registry", logs / "registry.toml"]
+    command += ["--releases", logs / "releases.toml", "--out", findings]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own program
+    if done.returncode != 0:
+        raise StillwatchError(f"detection ended with status {done.returncode}: {done.stderr.strip()}")
+
+
+def _compare(truth: Truth, findings: Path) -> list[Row]:
+    actions, campaigns = read_run(findings)
+    kinds = {member.account_id: campaign.kind for campaign in campaigns for member in campaign.accounts}
+    rows = []
+    for cohort, planted in _WORDING.items():
+        members = sorted(name for name, account in truth.accounts.items() if account.cohort == cohort)
+        found = Counter(kinds[member] for member in members if member in kinds)
+        rows.append(
+            Row(
+                planted=planted,
+                accounts=len(members),
+                innocent=cohort != ANALYST,
+                found=dict(sorted(found.items())),
+                acted_on=sum(actions.get(member) in FLAGGED for member in members),
+            )
+        )
+    return rows
