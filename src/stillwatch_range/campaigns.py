@@ -11,6 +11,9 @@ from stillwatch_range.material import Dialogue, Material
 from stillwatch_range.metadata import Party, World
 from stillwatch_range.populations import Account, Conversations, Work
 
+_FIRMS = 0.2
+"""Part of a campaign's accounts that pose as firms: as many as among ordinary accounts, offices included."""
+
 
 class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One campaign to plant.
@@ -36,7 +39,7 @@ class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 def enlist(world: World, ids: Identifiers, plan: CampaignPlan) -> list[Account]:
     """Return the campaign's accounts without work: people like everybody, some sharing infrastructure."""
-    parties: list[Party] = [world.person() for _ in range(plan.accounts)]
+    parties: list[Party] = [world.person(firm=_FIRMS) for _ in range(plan.accounts)]
     world.share_infrastructure(parties, plan.shared_infrastructure)
     campaign = ids.take("camp_", 6)
     return [Account(ids.take("acct_"), party, "campaign", plan.family, campaign=campaign) for party in parties]

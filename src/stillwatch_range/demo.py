@@ -94,7 +94,15 @@ def _provider(directory: Path, name: str, accounts: int, seed: int) -> Outcome:
 
 
 def _detect(logs: Path, findings: Path) -> None:
-    command: list[str | Path] = [sys.executable, "-m", "stillwatch", "detect", logs / "window", "--history", logs / "history"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "stillwatch",
+        "detect",
+        logs / "window",
+        "--history",
+        logs / "history",
+    ]
     command += ["--accounts", logs / "accounts.jsonl", "--registry", logs / "registry.toml"]
     command += ["--releases", logs / "releases.toml", "--out", findings]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own program

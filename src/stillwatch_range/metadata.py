@@ -5,7 +5,7 @@ accounts come from the same distributions as ordinary people; only `share_infras
 """
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from stillwatch_range.ids import Identifiers
@@ -39,6 +39,7 @@ _SDKS = (
     "okhttp/4.{}.0",
     "Go-http-client/1.{}",
 )
+_LONE_FIRMS = 0.06
 _MAIL_DOMAINS = ("mail.example", "post.example", "inbox.example", "letters.example")
 
 
@@ -107,8 +108,8 @@ class World:
         self._home_networks = [self._asn() for _ in range(40)]
         self._secondhand: list[tuple[str, int]] = []
 
-    def person(self) -> Party:
-        """Return an account of somebody on their own."""
+    def person(self, firm: float = _LONE_FIRMS) -> Party:
+        """Return an account of somebody on their own, with chance `firm` in the name of a firm of one."""
         rng = self._rng
         country = rng.choices(list(_COUNTRIES), _COUNTRY_WEIGHTS)[0]
         kind = rng.choices(("home", "carrier", "campus", "cloud", "tunnel"), (55, 20, 8, 10, 7))[0]
@@ -127,25 +128,20 @@ class World:
             verification=rng.choice(("email", "phone")),
             programme="education" if kind == "campus" and rng.random() < 0.5 else None,
         )
+        if rng.random() < firm:
+            _register_firm(identity, self._ids.take("firm", 4), self._ids.take("pay_"))
         return Party(identity, self._client(address, country, program=program))
 
     def office(self, accounts: int) -> list[Party]:
         """Return the accounts of one organisation: one mail domain and payment, one office address."""
         head = self.person()
-        address = self._home()
-        domain = self._ids.take("firm", 4) + ".example"
+        address, name, payment = self._home(), self._ids.take("firm", 4), self._ids.take("pay_")
         parties = []
         for _ in range(accounts):
             party = self.person()
-            party.identity = replace(
-                party.identity,
-                org_id=head.identity.org_id,
-                email_domain=domain,
-                payment_id=head.identity.payment_id or self._ids.take("pay_"),
-                country=head.identity.country,
-                plan="team",
-                programme=None,
-            )
+            party.identity.org_id = head.identity.org_id
+            party.identity.country = head.identity.country
+            _register_firm(party.identity, name, payment)
             party.client.addresses = [address, *party.client.addresses[: self._rng.randrange(2)]]
             party.client.utc_offset = head.client.utc_offset
             parties.append(party)
@@ -256,6 +252,13 @@ class World:
     def _sign_up(self) -> int:
         mean_days = 20 if self._rng.random() < 0.35 else 300
         return self._opening_us - round(self._rng.expovariate(1 / mean_days) * _DAY_US)
+
+
+def _register_firm(identity: Identity, name: str, payment: str) -> None:
+    identity.email_domain = f"{name}.example"
+    identity.payment_id = payment
+    identity.plan = "team"
+    identity.programme = None
 
 
 def _ja4(user_agent: str) -> str:

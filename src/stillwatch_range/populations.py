@@ -78,7 +78,7 @@ def crowd(world: World, rng: random.Random, count: int) -> list[Party]:
     parties: list[Party] = []
     while len(parties) < count:
         kind = rng.random()
-        if kind < 0.80:
+        if kind < 0.85:
             parties.append(world.person())
         elif kind < 0.88:
             parties.extend(world.office(rng.randrange(3, 13)))
