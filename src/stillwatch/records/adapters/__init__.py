@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 
 from stillwatch.plugins import load_plugins
+from stillwatch.records.adapters.anthropic import AnthropicPairs
 from stillwatch.records.adapters.base import Adapter
+from stillwatch.records.adapters.litellm import LiteLLM
 from stillwatch.records.adapters.native import NativeAdapter
+from stillwatch.records.adapters.openai import OpenAIPairs
 
-BUILT_IN: tuple[Adapter, ...] = (NativeAdapter(),)
+BUILT_IN: tuple[Adapter, ...] = (
+    NativeAdapter(),
+    LiteLLM(),
+    AnthropicPairs(),
+    OpenAIPairs(),
+)
 
 
 def load_adapters() -> Mapping[str, Adapter]:
