@@ -1,0 +1,77 @@
+"""What a provider would reach for first: a volume threshold, and an isolation forest on features of each account."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+from pyod.models.iforest import IForest
+
+Floats = npt.NDArray[np.float64]
+Row = dict[str, object]
+
+FALSE_POSITIVE_RATE = 1e-2
+_SAMPLE_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Features of the accounts of one period; the first column is the number of requests."""
+
+    names: list[str]
+    features: Floats
+
+
+def read_features(directory: Path) -> Accounts:
+    """Compute features per account from native Parquet."""
+    columns = ["account_id", "ts", "prompt", "system", "output_tokens", "input_tokens", "client_ip", "turn", "model"]
+    rows: dict[str, list[Row]] = {}
+    for row in pq.read_table(directory, columns=columns).to_pylist():
+        rows.setdefault(str(row["account_id"]), []).append(row)
+    return Accounts(list(rows), np.array([_features(own) for own in rows.values()], np.float64))
+
+
+def flag_by_volume(history: Accounts, window: Accounts, benign: Callable[[str], bool]) -> set[str]:
+    """Flag accounts with more requests than all but one in a hundred benign accounts of the history had."""
+    return _above(history.features[:, 0], window.features[:, 0], history, window, benign)
+
+
+def flag_by_isolation_forest(history: Accounts, window: Accounts, benign: Callable[[str], bool], seed: int) -> set[str]:
+    """Flag outliers of a forest fitted to the history, at the same rate on its benign accounts."""
+    forest = IForest(n_estimators=200, random_state=seed).fit(history.features)
+    before, now = forest.decision_function(history.features), forest.decision_function(window.features)
+    return _above(before, now, history, window, benign)
+
+
+def _above(before: Floats, now: Floats, history: Accounts, window: Accounts, benign: Callable[[str], bool]) -> set[str]:
+    ordinary = np.array([benign(name) for name in history.names])
+    threshold = np.quantile(before[ordinary], 1 - FALSE_POSITIVE_RATE)
+    return {name for name, score in zip(window.names, now, strict=True) if score > threshold}
+
+
+def _features(rows: list[Row]) -> list[float]:
+    moments = np.sort([row["ts"].timestamp() for row in rows])
+    gaps = np.diff(moments)
+    prompts = [str(row["prompt"]) for row in rows]
+    chars = np.array([len(prompt) for prompt in prompts])
+    text = "\n".join(prompts)[:_SAMPLE_CHARS].encode()
+    hours = np.array([row["ts"].hour for row in rows])
+    return [
+        len(rows),
+        float(np.median(gaps)) if gaps.size else 0.0,
+        float(gaps.std()) if gaps.size else 0.0,
+        chars.mean(),
+        chars.std(),
+        len(zlib.compress(text)) / max(1, len(text)),
+        len(set(prompts)) / len(prompts),
+        np.mean([row["output_tokens"] for row in rows]),
+        np.mean([row["input_tokens"] for row in rows]),
+        np.mean([row["system"] is not None for row in rows]),
+        np.mean([row["turn"] in (None, 0) for row in rows]),
+        len({row["client_ip"] for row in rows}),
+        len({row["model"] for row in rows}),
+        len(np.unique(hours)),
+    ]

@@ -1,0 +1,210 @@
+"""What each account did, as integers; shares, entropies and coefficients are finished once, in NumPy."""
+
+from functools import reduce
+from typing import Final
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.features.engine import compact, instant_us
+
+HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 24 * HOUR_US
+GAP_UNIT_US: Final = 100_000
+GAP_CAP: Final = 365 * 24 * 36_000
+"""A longer gap counts as one year, so that no sum of squares within a century overflows 64 bits."""
+TOKEN_CAP: Final = 1_000_000_000
+"""More tokens in one exchange are a mistake in the log; the cap keeps sums within 64 bits."""
+
+HOUR_COLUMNS: Final = tuple(f"h{hour:02d}" for hour in range(24))
+DISTINCT_COLUMNS: Final = {
+    "ips": "client_ip",
+    "asns": "asn",
+    "user_agents": "user_agent",
+    "keys": "key_id",
+    "models": "model",
+    "sessions": "session_id",
+    "end_users": "end_user_id",
+    "orgs": "org_id",
+    "channels": "channel",
+    "operations": "operation",
+}
+_MANY_VALUED: Final = ("sessions", "end_users")
+_TOKENS: Final = ("input", "output", "reasoning", "cached")
+
+ACCOUNT_COLUMNS: Final = {
+    "account_id": "the account",
+    "exchanges": "exchanges",
+    "first_us": "first exchange, µs since 1970",
+    "last_us": "last exchange, µs since 1970",
+    "active_days": "UTC days with an exchange",
+    "active_hours": "clock hours with an exchange",
+    "busiest_hour": "most exchanges in one clock hour",
+    **{name: f"exchanges between {name[1:]}:00 and {name[1:]}:59 UTC" for name in HOUR_COLUMNS},
+    **{name: f"distinct values of {column}" for name, column in DISTINCT_COLUMNS.items()},
+    "org_id": "smallest org_id in binary order, NULL if none",
+    "channel": "smallest channel in binary order, NULL if none",
+    "turn_known": "exchanges with a turn",
+    "single_turn": "exchanges whose turn is 0 or unknown",
+    **{f"{kind}_tokens": f"sum of {kind}_tokens, each within 0..{TOKEN_CAP}" for kind in _TOKENS},
+    **{f"{kind}_known": f"exchanges with {kind}_tokens" for kind in _TOKENS},
+    "errors": "exchanges with a status of 400 or more, or an error_code",
+    "with_logprobs": "exchanges that asked for log-probabilities",
+    "with_temperature": "exchanges with a temperature",
+    "temperature_zero": "exchanges with a temperature of 0",
+    "with_tools": "exchanges that offered tools",
+    "streams": "streamed exchanges",
+    "gaps": "pauses between neighbouring exchanges (exchanges - 1)",
+    "gap_sum": "sum of the pauses, each in whole units of 100 ms and at most a year",
+    "gap_squares": "sum of their squares",
+    "gap_max": "the longest, 0 if there is none",
+}
+"""Columns of `account_features` and what they count. All but account_id, org_id and channel are int64, never NULL."""
+
+
+def account_features(exchanges: ibis.Table) -> ibis.Table:
+    """One row per account with the columns `ACCOUNT_COLUMNS`, sorted by account_id in binary order.
+
+    Three groupings with an eight-byte key in place of the account's name, each over only the columns that it
+    needs, are joined to the one that keeps the name: that halves the cost of a single wide one.
+    """
+    narrow = exchanges.mutate(account=compact(exchanges.account_id), at=instant_us(exchanges.ts))
+    sides = (_rhythm(narrow), _busiest(narrow), _profile(narrow), *(_spread(narrow, name) for name in _MANY_VALUED))
+    sums = _sums(exchanges)
+    joined = reduce(
+        lambda left, side: left.left_join(side, "account").drop("account_right"),
+        sides,
+        sums.mutate(account=compact(sums.account_id)),
+    )
+    filled = {
+        name: joined[name].coalesce(0).cast("int64")
+        for name in ACCOUNT_COLUMNS
+        if name not in {"account_id", "org_id", "channel"}
+    }
+    columns = {name: filled.get(name, joined[name]) for name in ACCOUNT_COLUMNS}
+    return joined.select(**columns).order_by("account_id")
+
+
+def _sums(t: ibis.Table) -> ibis.Table:
+    """Everything that one grouping by account can count and add up."""
+    t = t.mutate(at=instant_us(t.ts))
+    t = t.mutate(hour=(t.at // HOUR_US) % 24)
+    tokens = {f"{kind}_tokens": t[f"{kind}_tokens"] for kind in _TOKENS}
+    return t.group_by("account_id").aggregate(
+        exchanges=t.count(),
+        first_us=t.at.min(),
+        last_us=t.at.max(),
+        **{name: t.count(where=t.hour == hour) for hour, name in enumerate(HOUR_COLUMNS)},
+        org_id=t.org_id.min(),
+        channel=t.channel.min(),
+        turn_known=t.turn.count(),
+        single_turn=t.count(where=t.turn.coalesce(0) == 0),
+        **{name: column.clip(0, TOKEN_CAP).sum() for name, column in tokens.items()},
+        **{name.replace("_tokens", "_known"): column.count() for name, column in tokens.items()},
+        errors=t.count(where=(t.status >= 400).fill_null(False) | t.error_code.notnull()),  # noqa: FBT003
+        with_logprobs=t.count(where=t.logprobs),
+        with_temperature=t.temperature.count(),
+        temperature_zero=t.count(where=t.temperature == 0),
+        with_tools=t.count(where=t.tool_count > 0),
+        streams=t.count(where=t.stream),
+    )
+
+
+def _rhythm(t: ibis.Table) -> ibis.Table:
+    """Pauses between an account's neighbouring exchanges, and its days."""
+    previous = t.at.lag().over(group_by=t.account, order_by=t.at)
+    t = t.select("account", "at", previous=previous)
+    gap = ibis.least((t.at - t.previous) // GAP_UNIT_US, GAP_CAP)
+    t = t.select("account", gap=gap, new_day=t.previous.isnull() | (t.at // DAY_US != t.previous // DAY_US))
+    return t.group_by("account").aggregate(
+        active_days=t.count(where=t.new_day),
+        gaps=t.gap.count(),
+        gap_sum=t.gap.sum(),
+        gap_squares=(t.gap * t.gap).sum(),
+        gap_max=t.gap.max(),
+    )
+
+
+def _busiest(t: ibis.Table) -> ibis.Table:
+    """Clock hours with traffic, and the fullest."""
+    hours = t.group_by("account", clock=t.at // HOUR_US).aggregate(inside=t.count())
+    return hours.group_by("account").aggregate(active_hours=hours.count(), busiest_hour=hours.inside.max())
+
+
+def _profile(t: ibis.Table) -> ibis.Table:
+    """Distinct values of the columns that stay the same from one exchange to the next.
+
+    The combinations are few, so they are found first, and the distinct values among them.
+    """
+    names = [name for name in DISTINCT_COLUMNS if name not in _MANY_VALUED]
+    profiles = t.select("account", **{name: compact(t[DISTINCT_COLUMNS[name]]) for name in names}).distinct()
+    return profiles.group_by("account").aggregate(**{name: profiles[name].nunique() for name in names})
+
+
+def _spread(t: ibis.Table, name: str) -> ibis.Table:
+    """Distinct values of a column in which nearly every exchange may differ."""
+    column = t[DISTINCT_COLUMNS[name]]
+    pairs = t.filter(column.notnull()).select("account", value=compact(column)).distinct()
+    return pairs.group_by("account").aggregate(**{name: pairs.count()})
+
+
+def account_ratios(table: pa.Table) -> dict[str, npt.NDArray[np.float64]]:
+    """Finish the integers of `account_features` into floats, one array per ratio, in the table's order.
+
+    NaN means that the account's log does not carry what the ratio needs.
+    """
+    column = {name: table[name].to_numpy().astype(np.float64) for name in _numeric(table)}
+    n = column["exchanges"]
+    return {
+        "hour_entropy": _entropy(np.stack([column[name] for name in HOUR_COLUMNS], axis=1)),
+        "gap_mean_s": _share(column["gap_sum"], column["gaps"]) * (GAP_UNIT_US / 1e6),
+        "gap_cv": _variation(column["gaps"], column["gap_sum"], column["gap_squares"]),
+        "busiest_hour_share": _share(column["busiest_hour"], n),
+        "exchanges_per_active_hour": _share(n, column["active_hours"]),
+        "exchanges_per_active_day": _share(n, column["active_days"]),
+        "single_turn_share": np.where(column["turn_known"] > 0, _share(column["single_turn"], n), np.nan),
+        "exchanges_per_session": _share(n, column["sessions"]),
+        "exchanges_per_ip": _share(n, column["ips"]),
+        "exchanges_per_end_user": _share(n, column["end_users"]),
+        "input_per_exchange": _share(column["input_tokens"], column["input_known"]),
+        "output_per_exchange": _share(column["output_tokens"], column["output_known"]),
+        "reasoning_per_exchange": _share(column["reasoning_tokens"], column["reasoning_known"]),
+        "cached_per_exchange": _share(column["cached_tokens"], column["cached_known"]),
+        "output_per_input": _share(column["output_tokens"], column["input_tokens"]),
+        "error_share": _share(column["errors"], n),
+        "logprobs_share": _share(column["with_logprobs"], n),
+        "temperature_zero_share": _share(column["temperature_zero"], column["with_temperature"]),
+        "tools_share": _share(column["with_tools"], n),
+        "stream_share": _share(column["streams"], n),
+    }
+
+
+def _numeric(table: pa.Table) -> list[str]:
+    return [name for name in table.column_names if name not in {"account_id", "org_id", "channel"}]
+
+
+def _share(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """`part / whole`, NaN where there is no whole."""
+    share = np.full(len(part), np.nan)
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share
+
+
+def _entropy(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Entropy in bits of each row of counts; every account has at least one exchange."""
+    share = counts / counts.sum(axis=1, keepdims=True)
+    bits = np.zeros_like(share)
+    np.log2(share, out=bits, where=share > 0)
+    entropy: npt.NDArray[np.float64] = np.abs(np.sum(share * bits, axis=1))
+    return entropy
+
+
+def _variation(
+    count: npt.NDArray[np.float64], total: npt.NDArray[np.float64], squares: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Coefficient of variation, NaN for fewer than two values or a mean of 0."""
+    mean = _share(total, count)
+    variance = np.maximum(_share(squares, count) - mean**2, 0.0)
+    return np.where(count >= 2, _share(np.sqrt(variance), mean), np.nan)
