@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 from pyod.models.iforest import IForest
 
 Floats = npt.NDArray[np.float64]
-Row = dict[str, object]
+Row = dict[str, Any]
 
 FALSE_POSITIVE_RATE = 1e-2
 _SAMPLE_CHARS = 20_000
