@@ -9,6 +9,12 @@ import pyarrow as pa
 from stillwatch.errors import RecordError
 from stillwatch.records.exchange import EXCHANGE_SCHEMA, REQUIRED_FIELDS
 
+_ACCEPTED = (
+    (pa.types.is_string, (pa.types.is_large_string, pa.types.is_string_view)),
+    (pa.types.is_integer, (pa.types.is_integer,)),
+    (pa.types.is_floating, (pa.types.is_floating, pa.types.is_integer)),
+    (pa.types.is_timestamp, (pa.types.is_timestamp,)),
+)
 _FIELDS = {field.name: field.type for field in EXCHANGE_SCHEMA}
 
 
@@ -59,23 +65,15 @@ def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _can_become(given: pa.DataType, wanted: pa.DataType) -> bool:
     if pa.types.is_dictionary(given):
         given = given.value_type
-    if pa.types.is_null(given):
+    if pa.types.is_null(given) or given == wanted:
         return True
-    if pa.types.is_string(wanted):
-        return bool(pa.types.is_large_string(given) or pa.types.is_string_view(given) or given == wanted)
-    if pa.types.is_integer(wanted):
-        return bool(pa.types.is_integer(given))
-    if pa.types.is_floating(wanted):
-        return bool(pa.types.is_floating(given) or pa.types.is_integer(given))
-    if pa.types.is_timestamp(wanted):
-        return bool(pa.types.is_timestamp(given))
     if pa.types.is_list(wanted):
         is_list = pa.types.is_list(given) or pa.types.is_large_list(given)
-        return is_list and _can_become(given.value_type, wanted.value_type)
+        return bool(is_list and _can_become(given.value_type, wanted.value_type))
     if pa.types.is_map(wanted):
-        keys_and_items = pa.types.is_map(given) and (given.key_type, given.item_type)
-        return bool(keys_and_items) and all(_can_become(kind, pa.string()) for kind in keys_and_items)
-    return bool(given == wanted)
+        is_map = pa.types.is_map(given)
+        return bool(is_map and all(_can_become(kind, pa.string()) for kind in (given.key_type, given.item_type)))
+    return any(is_wanted(wanted) and any(is_given(given) for is_given in accepted) for is_wanted, accepted in _ACCEPTED)
 
 
 def _cast(column: pa.Array, name: str) -> pa.Array:

@@ -1,10 +1,11 @@
 """Reads logs of any format into Parquet files of valid, distinct exchanges."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,6 @@ from stillwatch.errors import Location, RecordError, UsageError
 from stillwatch.hashing import hash_strings
 from stillwatch.progress import Ticker
 from stillwatch.records.adapters import load_adapters
-from stillwatch.records.adapters.base import Adapter
 from stillwatch.records.checks import bad_rows
 from stillwatch.records.duplicates import DuplicateFinder
 from stillwatch.records.exchange import EXCHANGE_SCHEMA, REQUIRED_FIELDS
@@ -24,7 +24,7 @@ from stillwatch.records.lines import Block, Defect, read_lines
 from stillwatch.records.parquet import COMPRESSION, ParquetSource, filled_fields, is_parquet
 from stillwatch.records.rejects import Counts, RejectLog, check_reject_limit
 from stillwatch.records.row import to_batch
-from stillwatch.records.text_log import read_block, recognise
+from stillwatch.records.text_log import Reader, read_block, recognise
 
 __all__ = ["Counts", "Dataset", "check_reject_limit", "read_logs"]
 
@@ -67,6 +67,7 @@ def read_logs(
     ticker: Ticker | None = None,
     now: datetime | None = None,
     zone: tzinfo | None = None,
+    complete: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Dataset:
     """Read logs into Parquet files of valid, distinct exchanges, streaming and in bounded memory.
 
@@ -81,6 +82,7 @@ def read_logs(
         ticker: told of each record read.
         now: timestamps more than a day after it are refused; by default the clock's.
         zone: time zone of logs whose timestamps carry none; without it they are refused.
+        complete: adds to each exchange of a line-based log what the log itself does not say (see join.py).
 
     Raises:
         UsageError: a path does not exist, or there is no such format.
@@ -97,7 +99,7 @@ def read_logs(
         if adapter is None:
             intake.refuse(Location(str(path), offset=0), "unknown_format", path)
         else:
-            intake.add_text(path, adapter, zone)
+            intake.add_text(path, Reader(adapter, zone, complete))
     return intake.finish()
 
 
@@ -151,9 +153,9 @@ class _Intake:
             start += batch.num_rows
         return _Part(source, start, np.concatenate([*bad, np.empty(0, np.int64)]), made=False)
 
-    def add_text(self, path: Path, adapter: Adapter, zone: tzinfo | None) -> None:
+    def add_text(self, path: Path, reader: Reader) -> None:
         """Turn a line-based log into one Parquet file below the work directory."""
-        self.formats[str(path)] = adapter.name
+        self.formats[str(path)] = reader.adapter.name
         number, rows = self._next_number(), 0
         target = self.work / f"part-{number:06d}.parquet"
         with pq.ParquetWriter(target, EXCHANGE_SCHEMA, compression=COMPRESSION) as writer:
@@ -162,7 +164,7 @@ class _Intake:
                     where = Location(str(path), line=item.line, offset=item.offset)
                     self.refuse(where, item.reason, item.sample)
                     continue
-                batch = self._good_batch(path, item, adapter, zone)
+                batch = self._good_batch(path, item, reader)
                 if batch.num_rows:
                     writer.write_batch(batch)
                     self._note_ids(number, batch, np.ones(batch.num_rows, bool), rows)
@@ -174,8 +176,8 @@ class _Intake:
         self.files_seen += 1
         return self.files_seen
 
-    def _good_batch(self, path: Path, block: Block, adapter: Adapter, zone: tzinfo | None) -> pa.RecordBatch:
-        reading = read_block(block, adapter, zone)
+    def _good_batch(self, path: Path, block: Block, reader: Reader) -> pa.RecordBatch:
+        reading = read_block(block, reader)
         self.skipped += reading.skipped
         batch = to_batch(reading.rows)
         wrong = bad_rows(batch, self.now)

@@ -88,9 +88,9 @@ class DuplicateFinder:
     def _slices(self, parts: Int64Array) -> Iterator[Int64Array]:
         """Yield sorted positions whose hashes meet; all those of one hash are in the same slice."""
         waiting: list[Int64Array] = []
-        for hashes, positions in self._pairs():
-            known = np.isin(positions >> _ROW_BITS, parts)
-            hashes, positions = hashes[known], positions[known]
+        for all_hashes, all_positions in self._pairs():
+            known = np.isin(all_positions >> _ROW_BITS, parts)
+            hashes, positions = all_hashes[known], all_positions[known]
             order = np.argsort(hashes, kind="stable")
             ordered = hashes[order]
             same = ordered[1:] == ordered[:-1]

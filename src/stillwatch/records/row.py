@@ -87,6 +87,7 @@ def to_row(record: Mapping[str, Any], zone: tzinfo | None = None) -> Any:
     """Turn a record with the names of EXCHANGE_SCHEMA into a `Row`; what has no field there goes to `extra`.
 
     Args:
+        record: values by field name.
         zone: time zone of timestamps that carry none; without it such a timestamp is an error.
 
     Raises:

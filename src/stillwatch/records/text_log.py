@@ -1,6 +1,6 @@
 """Reads one line-based log through an adapter."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
@@ -32,6 +32,21 @@ class Reading:
     skipped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How the lines of one file are read.
+
+    Attributes:
+        adapter: knows the format.
+        zone: time zone of timestamps that carry none; without it such a timestamp is an error.
+        complete: adds to an exchange what the log itself does not say, such as what a join knows.
+    """
+
+    adapter: Adapter
+    zone: tzinfo | None = None
+    complete: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+
 def recognise(path: Path, adapters: Mapping[str, Adapter]) -> Adapter | None:
     """Return the adapter that fits most of a file's first good lines, the first of equals.
 
@@ -49,10 +64,10 @@ def recognise(path: Path, adapters: Mapping[str, Adapter]) -> Adapter | None:
     return adapters["native"] if like_json or not lines else None
 
 
-def read_block(block: Block, adapter: Adapter, zone: tzinfo | None) -> Reading:
+def read_block(block: Block, reader: Reader) -> Reading:
     """Turn a block of lines into rows; blank lines do not count."""
     reading = Reading()
-    native = adapter.name == "native"
+    native = reader.adapter.name == "native" and reader.complete is None
     for index, line in enumerate(block.lines):
         if native:
             try:
@@ -63,17 +78,17 @@ def read_block(block: Block, adapter: Adapter, zone: tzinfo | None) -> Reading:
                 reading.lines.append(index)
                 continue
         if line.strip():
-            _read_line(line, index, adapter, zone, reading)
+            _read_line(line, index, reader, reading)
     return reading
 
 
-def _read_line(line: bytes, index: int, adapter: Adapter, zone: tzinfo | None, reading: Reading) -> None:
+def _read_line(line: bytes, index: int, reader: Reader, reading: Reading) -> None:
     found = 0
     try:
-        for fields in adapter.convert(_record(line, adapter)):
+        for fields in convert_line(line, reader.adapter):
             found += 1
             try:
-                row = to_row(_identified(fields, adapter), zone)
+                row = to_row(_completed(fields, reader), reader.zone)
             except RecordError as error:
                 reading.errors.append((index, error))
             else:
@@ -85,8 +100,19 @@ def _read_line(line: bytes, index: int, adapter: Adapter, zone: tzinfo | None, r
         reading.skipped += not found
 
 
-def _identified(fields: dict[str, Any], adapter: Adapter) -> dict[str, Any]:
-    if adapter.name != "native":
+def convert_line(line: bytes, adapter: Adapter) -> Iterator[dict[str, Any]]:
+    """Yield the exchanges in one line, as values by field name.
+
+    Raises:
+        RecordError: the line is broken.
+    """
+    return adapter.convert(_record(line, adapter))
+
+
+def _completed(fields: dict[str, Any], reader: Reader) -> dict[str, Any]:
+    if reader.complete is not None:
+        fields = reader.complete(fields)
+    if reader.adapter.name != "native":
         for name, reason in (("account_id", "no_account"), ("model", "no_model")):
             if fields.get(name) is None:
                 raise RecordError(reason, f"the record has no {name}")

@@ -19,9 +19,7 @@ class AnthropicPairs:
 
     def convert(self, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the exchange of one envelope."""
-        for fields in read_pair(
-            record, wire.request_fields, wire.answer_fields, wire.assemble, wire.REQUEST_KEYS
-        ):
+        for fields in read_pair(record, wire.request_fields, wire.answer_fields, wire.assemble, wire.REQUEST_KEYS):
             yield {"operation": "messages"} | fields
 
 

@@ -4,6 +4,7 @@ The shapes of content parts (OpenAI, Anthropic, Gemini, Converse, OpenTelemetry)
 reader serves all of them.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -49,10 +50,9 @@ class Message(NamedTuple):
 def call_line(name: Any, arguments: Any) -> str:
     """Return a tool call as one line of JSON; arguments that are a JSON string are written as what they say."""
     if isinstance(arguments, str):
-        try:
+        # A model may write arguments that are no JSON: they stay text.
+        with contextlib.suppress(msgspec.MsgspecError, RecursionError):
             arguments = msgspec.json.decode(arguments)
-        except (msgspec.MsgspecError, RecursionError):
-            pass  # a model may write arguments that are no JSON: they stay text
     return msgspec.json.encode({"name": name, "arguments": arguments}).decode()
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from stillwatch.errors import RecordError
 from stillwatch.records.adapters import openai_wire as wire
-from stillwatch.records.adapters.values import Fields, extra_of, first, from_epoch, mapping, sequence
+from stillwatch.records.adapters.values import Fields, extra_of, first, from_epoch, hash_secret, mapping, sequence
 
 _USED = frozenset(
     {
@@ -47,7 +47,7 @@ class LiteLLM:
         metadata = mapping(record.get("metadata"), "metadata")
         sent = mapping(record.get("proxy_server_request"), "proxy_server_request")
         sent = mapping(sent.get("body", sent), "proxy_server_request body")
-        parameters = sent | mapping(record.get("model_parameters"), "model_parameters")
+        parameters = {**sent, **mapping(record.get("model_parameters"), "model_parameters")}
         fields = wire.request_fields({**parameters, "messages": _messages(record, sent)})
         fields |= wire.answer_fields(_response(record))
         fields |= _tokens(record, metadata)
@@ -74,6 +74,8 @@ def _response(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _identity(record: Mapping[str, Any], metadata: Mapping[str, Any]) -> Fields:
     key = first(metadata.get("user_api_key_hash"), metadata.get("user_api_key"), record.get("api_key"))
+    if isinstance(key, str) and key.startswith("sk-"):
+        key = hash_secret(key)
     team = first(metadata.get("user_api_key_team_id"), record.get("team_id"))
     user = first(metadata.get("user_api_key_user_id"), record.get("user"))
     return {
@@ -151,7 +153,7 @@ def _moment(value: Any, name: str) -> datetime | None:
 
 
 def _extra(record: Mapping[str, Any]) -> dict[str, str]:
-    extra = extra_of(record, _USED)
+    extra = extra_of({**record, "metadata": mapping(record.get("metadata"), "metadata")}, _USED)
     for name, key in (("response_id", "id"), ("routed_model", "model")):
         if isinstance(record.get(key), str):
             extra[name] = record[key]

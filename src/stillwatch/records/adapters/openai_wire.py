@@ -45,9 +45,7 @@ def request_fields(body: Mapping[str, Any]) -> Fields:
         "end_user_id": first(body.get("user"), body.get("safety_identifier")),
         "temperature": body.get("temperature"),
         "top_p": body.get("top_p"),
-        "max_tokens": first(
-            body.get("max_completion_tokens"), body.get("max_output_tokens"), body.get("max_tokens")
-        ),
+        "max_tokens": first(body.get("max_completion_tokens"), body.get("max_output_tokens"), body.get("max_tokens")),
         "n": body.get("n"),
         "seed": body.get("seed"),
         "logprobs": True if counted else logprobs,
@@ -181,7 +179,7 @@ def _assemble_chunks(events: list[Mapping[str, Any]]) -> Mapping[str, Any]:
             choice = choices.setdefault(chunk.get("index"), {"message": {}, "calls": {}, "finish_reason": None})
             choice["finish_reason"] = first(chunk.get("finish_reason"), choice["finish_reason"])
             delta = mapping(chunk.get("delta"), "delta")
-            _add_texts(choice["message"], delta | ({"content": chunk["text"]} if "text" in chunk else {}))
+            _add_texts(choice["message"], {**delta, **({"content": chunk["text"]} if "text" in chunk else {})})
             _add_calls(choice["calls"], sequence(delta.get("tool_calls"), "tool_calls"))
     for choice in choices.values():
         choice["message"]["tool_calls"] = list(choice.pop("calls").values())

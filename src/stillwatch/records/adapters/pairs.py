@@ -88,7 +88,7 @@ class Pair:
             "status": first(named.get("status"), self.response.get("status"), self.response.get("status_code")),
         }
 
-    def extra(self, request_keys: frozenset[str], answer: Mapping[str, Any]) -> dict[str, str]:
+    def rest(self, request_keys: frozenset[str], answer: Mapping[str, Any]) -> dict[str, str]:
         """Return what else the envelope carries; neither secrets nor what was said."""
         extra = extra_of(self.record, ENVELOPE_FIELDS | _ENVELOPE)
         extra |= extra_of(mapping(self.record.get("extra"), "extra"), ())
@@ -142,7 +142,7 @@ def read_pair(
     answer = pair.answer(assemble)
     said = request_fields(pair.body) | answer_fields(answer)
     beside = {name: value for name, value in pair.identity().items() if value is not None}
-    yield said | beside | {"extra": pair.extra(request_keys, answer)}
+    yield said | beside | {"extra": pair.rest(request_keys, answer)}
 
 
 def _side(value: Any, name: str) -> Mapping[str, Any]:
@@ -153,7 +153,7 @@ def _side(value: Any, name: str) -> Mapping[str, Any]:
 
 def _lowered(headers: Any) -> Mapping[str, Any]:
     if isinstance(headers, list):
-        headers = dict(pair for pair in headers if isinstance(pair, list) and len(pair) == 2)  # noqa: PLR2004
+        headers = dict(pair for pair in headers if isinstance(pair, list) and len(pair) == 2)
     return {str(name).lower(): value for name, value in mapping(headers, "headers").items()}
 
 

@@ -1,6 +1,7 @@
 """Careful access to foreign records: what is absent is None, what has the wrong shape is a `RecordError`."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ _SECRET_NAMES = frozenset(
         "password",
     }
 )
+_SECRET_VALUE = re.compile(r"\b(?:Bearer|Basic)\s+\S+|\bsk-[\w-]{8,}", re.IGNORECASE)
 _REMOVED = "[removed]"
 
 
@@ -142,6 +144,8 @@ def without_secrets(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [without_secrets(inner) for inner in value]
+    if isinstance(value, str):
+        return _SECRET_VALUE.sub(_REMOVED, value)
     return value
 
 
