@@ -38,9 +38,7 @@ def timeline(days: int, peak: int, first: int, last: int) -> list[DailyCount]:
         population = int(21_000 * (0.6 if weekday >= 5 else 1.0) * (1 + 0.08 * math.sin(number)))
         inside = first <= number <= last
         campaign = (
-            int(peak * (0.55 + 0.45 * math.sin(math.pi * (number - first + 1) / (last - first + 2))))
-            if inside
-            else 0
+            int(peak * (0.55 + 0.45 * math.sin(math.pi * (number - first + 1) / (last - first + 2)))) if inside else 0
         )
         start = (START + timedelta(days=number)).isoformat().replace("+00:00", "Z")
         counts.append(DailyCount(start=start, campaign=campaign, population=population + campaign))
@@ -75,9 +73,7 @@ def harvest(**changes: Any) -> Campaign:
                 accounts=21,
                 account_ids=accounts[:21],
             ),
-            Template(
-                sketch=["77aa0b1c"], text=SOLVER, exchanges=6_462, accounts=9, account_ids=accounts[4:13]
-            ),
+            Template(sketch=["77aa0b1c"], text=SOLVER, exchanges=6_462, accounts=9, account_ids=accounts[4:13]),
         ],
         "evidence": [
             Evidence(
@@ -156,9 +152,7 @@ def harvest(**changes: Any) -> Campaign:
         "timeline": timeline(days=28, peak=1_700, first=8, last=23),
         "shared_keys": [
             SharedKey(key_kind="payment_id", digest="b0c4f19e22d7", accounts=accounts[:8]),
-            SharedKey(
-                key_kind="device_id", digest="41ee7a90c3b5", accounts=[*accounts[8:12], *accounts[21:]]
-            ),
+            SharedKey(key_kind="device_id", digest="41ee7a90c3b5", accounts=[*accounts[8:12], *accounts[21:]]),
             SharedKey(key_kind="tls_fingerprint", digest="d93b6e01f7aa", accounts=accounts[3:19]),
         ],
     }
@@ -178,9 +172,7 @@ def benchmark(**changes: Any) -> Campaign:
         "first_seen": "2026-05-02T08:00:00Z",
         "last_seen": "2026-05-27T17:30:00Z",
         "models": ["sable-2-large"],
-        "templates": [
-            Template(sketch=["3d02ff18"], text=QUIZ, exchanges=196_000, accounts=140, account_ids=accounts)
-        ],
+        "templates": [Template(sketch=["3d02ff18"], text=QUIZ, exchanges=196_000, accounts=140, account_ids=accounts)],
         "evidence": [
             Evidence(
                 factor="pattern",
@@ -198,9 +190,7 @@ def benchmark(**changes: Any) -> Campaign:
             ),
         ],
         "alternatives": [
-            Alternative(
-                explanation="A public benchmark", kept=True, why="Every account sends the whole set of items."
-            )
+            Alternative(explanation="A public benchmark", kept=True, why="Every account sends the whole set of items.")
         ],
         "recommended_action": "watch",
         "exposure": Exposure(
@@ -243,9 +233,7 @@ def accounts_of(campaign: Campaign) -> list[AccountFinding]:
             p_value=0.0008,
             action=campaign.recommended_action if member.role == "harvester" else "watch",
             campaign_id=campaign.campaign_id,
-            reasons=[
-                Reason(signal="rare_template", bits=12.25, p_value=0.0002, detail="sends a rare template")
-            ],
+            reasons=[Reason(signal="rare_template", bits=12.25, p_value=0.0002, detail="sends a rare template")],
         )
         for member in campaign.accounts
     ]
@@ -410,7 +398,8 @@ def run_facts(**changes: Any) -> dict[str, Any]:
 
 HOSTILE = (
     "</style><script>window.pwned = 1</script><img src='https://evil.example/x' onerror='window.pwned = 2'>"
-    "]]><svg onload='window.pwned = 3'> {{ 7 * 7 }} \u202egnp.exe\u2066 \x00\x1b[31m '\"`--> &lt; javascript:window.pwned=4"
+    "]]><svg onload='window.pwned = 3'> {{ 7 * 7 }} \u202egnp.exe\u2066 \x00\x1b[31m '\"`--> &lt; "
+    "javascript:window.pwned=4"
 )
 
 
@@ -427,7 +416,7 @@ def hostile_findings() -> Findings:
         templates=[
             Template(
                 sketch=[HOSTILE],
-                text=f"{HOSTILE}\nمرحبا بالعالم\n{HOSTILE * 30}",
+                text=f"{HOSTILE}\n\N{ARABIC LETTER SEEN}\N{ARABIC LETTER LAM}\N{ARABIC LETTER MEEM}\n{HOSTILE * 30}",
                 exchanges=5,
                 accounts=2,
                 account_ids=[name, "plain"],

@@ -108,8 +108,8 @@ def _headings(keys: bool, templates: bool) -> list[Tick]:  # noqa: FBT001 - priv
 
 def _groups(campaign: Campaign, keys: Sequence[SharedKey], templates: Sequence[Template]) -> tuple[list[_Group], int]:
     """Return accounts with links, alone or by equal links, most linked first, and the number without any."""
-    key_links = _links((key.accounts for key in keys))
-    template_links = _links((template.account_ids for template in templates))
+    key_links = _links(key.accounts for key in keys)
+    template_links = _links(template.account_ids for template in templates)
     members = [member.account_id for member in campaign.accounts]
     linked = [account for account in members if account in key_links or account in template_links]
     by_links: dict[tuple[tuple[int, ...], tuple[int, ...]], list[str]] = defaultdict(list)

@@ -102,7 +102,7 @@ def _bins(buckets: Sequence[DailyCount]) -> tuple[list[Bin], timedelta, int]:
 
 def _panel(name: str, counts: Sequence[int], places: Sequence[int], x: Scale, top: int) -> Panel:
     base = top + _PANEL
-    _, high, step = round_domain(0, max(*counts, 1) if len(counts) > 1 else max(counts[0], 1), 2)
+    _, high, step = round_domain(0, max([1, *counts]), 2)
     y = Scale(0, high, base, top)
     gap = min(2.0, (x(1) - x(0)) * 0.2)
     bars = [

@@ -1,0 +1,50 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from stillwatch.files import replace_file, replacing, work_directory
+
+
+def test_a_file_appears_whole_and_readable_by_others(tmp_path: Path) -> None:
+    replace_file(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+
+
+def test_the_old_content_stays_until_the_stream_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with replacing(path) as stream:
+        stream.write(b"ne")
+        stream.write(b"w")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as stream:
+        stream.write(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_work_directory_is_gone_afterwards(tmp_path: Path) -> None:
+    with work_directory(tmp_path / "out") as work:
+        (work / "x").write_bytes(b"1")
+        assert work.parent == tmp_path / "out"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_leftovers_of_dead_runs_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    dead, living, odd = tmp_path / ".work-999999999", tmp_path / f".work-{os.getppid()}", tmp_path / ".work-x"
+    for path in (dead, living, odd):
+        path.mkdir()
+    with work_directory(tmp_path):
+        assert not dead.exists()
+        assert not odd.exists()
+        assert living.exists()
