@@ -1,0 +1,67 @@
+import itertools
+import random
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch_range.material import Pace, Turn
+from stillwatch_range.timing import DAY_US, SECOND_US, Period, person_times, program_times
+
+MONDAY = round(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * SECOND_US
+PACE = Pace(turn_gaps=[20.0, 300.0, 2900.0], program_gaps=[0.3, 1.0, 1.7], answers={5: [100]})
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    turns=st.lists(st.integers(1, 5), min_size=1, max_size=60),
+    days=st.integers(1, 10),
+    offset=st.integers(-11, 12),
+    schedule=st.sampled_from([person_times, program_times]),
+)
+def test_every_turn_has_its_moment_in_the_period(
+    seed: int, turns: list[int], days: int, offset: int, schedule: object
+) -> None:
+    talks = [tuple(Turn("x") for _ in range(count)) for count in turns]
+    period = Period(MONDAY, days)
+    times = schedule(random.Random(seed), PACE, period, offset, talks)
+    assert [len(moments) for moments in times] == turns
+    assert all(earlier < later for moments in times for earlier, later in itertools.pairwise(moments))
+    assert all(moment >= MONDAY for moments in times for moment in moments)
+    if sum(turns) * 3000 < 20 * 3600:
+        assert all(moment < period.end_us for moments in times for moment in moments)
+
+
+def test_people_sleep() -> None:
+    rng = random.Random(1)
+    talks = [(Turn("x"),)]
+    hours = [
+        (person_times(rng, PACE, Period(MONDAY, 7), 9, talks)[0][0] - MONDAY) // (3600 * SECOND_US) % 24
+        for _ in range(2000)
+    ]
+    asleep = sum((hour + 9) % 24 in range(1, 6) for hour in hours)
+    assert asleep < 0.06 * len(hours)
+
+
+def test_weekends_are_quieter() -> None:
+    rng = random.Random(2)
+    days = [
+        (person_times(rng, PACE, Period(MONDAY, 7), 0, [(Turn("x"),)])[0][0] - MONDAY) // DAY_US for _ in range(4000)
+    ]
+    weekend = sum(day >= 5 for day in days) / len(days)
+    assert weekend == pytest.approx(2 * 0.55 / (5 + 2 * 0.55), abs=0.03)
+
+
+def test_a_program_works_faster_than_people() -> None:
+    talks = [(Turn("x"),)] * 200
+    rng = random.Random(3)
+    machine = sorted(moment for moments in program_times(rng, PACE, Period(MONDAY, 7), 0, talks) for moment in moments)
+    human = sorted(moment for moments in person_times(rng, PACE, Period(MONDAY, 7), 0, talks) for moment in moments)
+
+    def median_gap(moments: list[int]) -> int:
+        gaps = sorted(later - earlier for earlier, later in itertools.pairwise(moments))
+        return gaps[len(gaps) // 2]
+
+    assert median_gap(machine) < median_gap(human) / 2
