@@ -128,7 +128,7 @@ def harvest(**changes: Any) -> Campaign:
             Alternative(
                 explanation="A public benchmark",
                 kept=False,
-                why="Only 0.3% of the prompts were sent by two accounts; in a benchmark run everyone sends the same items.",
+                why="Only 0.3% of the prompts were sent by two accounts; in a benchmark everyone sends the same.",
             ),
             Alternative(
                 explanation="An authorised researcher",

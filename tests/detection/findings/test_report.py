@@ -197,3 +197,9 @@ def test_the_page_stays_small_however_much_was_found() -> None:
     assert len(page.html) < 300_000
     assert "24,985 accounts more in campaigns.json" in page.text
     assert "24,975 accounts more in accounts.jsonl" in page.text
+
+
+def test_nested_settings_are_told_by_their_path() -> None:
+    page = render(factories.findings(), configuration={"limits": {"rejects": 0.01}, "models": []})
+    assert "limits.rejects0.01" in page.text
+    assert "modelsnone" in page.text

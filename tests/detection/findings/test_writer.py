@@ -57,7 +57,8 @@ def test_what_was_found_can_be_read_back(tmp_path: Path) -> None:
 def test_lines_hold_the_fields_of_the_contract(tmp_path: Path) -> None:
     write_findings(tmp_path, factories.findings(), factories.run_facts())
     assert set(lines(tmp_path / "accounts.jsonl")[0]) == {
-        "account_id", "exchanges", "segment", "score_bits", "p_value", "action", "campaign_id", "reasons", "not_assessable",
+        "account_id", "exchanges", "segment", "score_bits", "p_value", "action", "campaign_id", "reasons",
+        "not_assessable",
     }  # fmt: skip
     assert set(lines(tmp_path / "verdicts.jsonl")[0]) == {
         "account_id", "action", "reason_code", "ttl_s", "campaign_id", "template_bands",
