@@ -1,19 +1,18 @@
 """The whole story on two invented providers: what is planted, and what detection says of it."""
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pyarrow.parquet as pq
 
-from stillwatch.errors import StillwatchError
+from stillwatch.detection.findings.model import Findings, Kind
+from stillwatch.detection.run import DetectRequest, detect
 from stillwatch_range.campaigns import CampaignPlan
 from stillwatch_range.ids import stream
 from stillwatch_range.populations import Workload
 from stillwatch_range.scenario import Scenario, build_window
-from stillwatch_range.scoring import FLAGGED, read_run
+from stillwatch_range.scoring import FLAGGED
 from stillwatch_range.text import ANALYST, invent_material
 from stillwatch_range.truth import Truth
 
@@ -51,7 +50,7 @@ class Row(msgspec.Struct, kw_only=True):
     planted: str
     accounts: int
     innocent: bool
-    found: dict[str, int]
+    found: dict[Kind, int]
     acted_on: int
 
 
@@ -82,37 +81,32 @@ def _provider(directory: Path, name: str, accounts: int, seed: int) -> Outcome:
         history_accounts=_CUSTOMERS,
         workloads=_WORKLOADS,
     )
-    logs, findings = directory / "logs", directory / "findings"
+    logs, out = directory / "logs", directory / "findings"
     truth = build_window(invent_material(own_seed, _TALKS), logs, scenario, own_seed)
-    _detect(logs, findings)
+    findings = _detect(logs, out)
     return Outcome(
         provider=name,
         exchanges=sum(pq.read_metadata(logs / part / "exchanges.parquet").num_rows for part in ("history", "window")),
         rows=_compare(truth, findings),
-        report=str(findings / "report.html"),
+        report=str(out / "report.html"),
     )
 
 
-def _detect(logs: Path, findings: Path) -> None:
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "stillwatch",
-        "detect",
-        logs / "window",
-        "--history",
-        logs / "history",
-    ]
-    command += ["--accounts", logs / "accounts.jsonl", "--registry", logs / "registry.toml"]
-    command += ["--releases", logs / "releases.toml", "--out", findings]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own program
-    if done.returncode != 0:
-        raise StillwatchError(f"detection ended with status {done.returncode}: {done.stderr.strip()}")
+def _detect(logs: Path, out: Path) -> Findings:
+    request = DetectRequest(
+        logs=[logs / "window"],
+        history=[logs / "history"],
+        accounts=logs / "accounts.jsonl",
+        registry=logs / "registry.toml",
+        releases=logs / "releases.toml",
+        out=out,
+    )
+    return detect(request).findings
 
 
-def _compare(truth: Truth, findings: Path) -> list[Row]:
-    actions, campaigns = read_run(findings)
-    kinds = {member.account_id: campaign.kind for campaign in campaigns for member in campaign.accounts}
+def _compare(truth: Truth, findings: Findings) -> list[Row]:
+    actions = {account.account_id: account.action for account in findings.accounts}
+    kinds = {member.account_id: campaign.kind for campaign in findings.campaigns for member in campaign.accounts}
     rows = []
     for cohort, planted in _WORDING.items():
         members = sorted(name for name, account in truth.accounts.items() if account.cohort == cohort)

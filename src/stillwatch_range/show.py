@@ -2,9 +2,10 @@
 
 from rich.table import Table
 
+from stillwatch.detection.findings.model import Kind
 from stillwatch_range.demo import Outcome, Row
 
-_KINDS = {
+_KINDS: dict[Kind, str] = {
     "harvest": "a harvest",
     "public_benchmark": "a public benchmark",
     "single_organisation": "one organisation's work",
