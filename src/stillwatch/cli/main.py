@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli.ingest import ingest
 from stillwatch.errors import StillwatchError
 
 app = typer.Typer(
@@ -27,6 +28,9 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def _root(version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True)) -> None:
     """Find harvesting of a model's answers in API traffic, and act on it."""
+
+
+app.command("ingest")(ingest)
 
 
 def _add_verbs() -> None:

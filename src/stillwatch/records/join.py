@@ -4,28 +4,24 @@ import mmap
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from stillwatch.errors import Location, RecordError, UsageError
-from stillwatch.hashing import hash_strings
 from stillwatch.records.adapters import load_adapters
 from stillwatch.records.adapters.base import Adapter
 from stillwatch.records.files import find_logs
+from stillwatch.records.join_index import RowIndex
 from stillwatch.records.lines import Defect, read_lines
 from stillwatch.records.parquet import is_parquet
 from stillwatch.records.rejects import Counts, RejectLog
 from stillwatch.records.row import to_timestamp
 from stillwatch.records.text_log import convert_line, recognise
 
-Int64Array = npt.NDArray[np.int64]
 Fields = dict[str, Any]
 Outcome = Literal["matched", "unmatched", "ambiguous"]
 
@@ -35,7 +31,6 @@ _FILLED = (
     "tls_fingerprint", "device_id", "status", "latency_ms", "ttft_ms", "input_tokens", "output_tokens",
 )  # fmt: skip
 _ID_EXTRAS = ("request_id", "response_id", "trace_id")
-_HASHED_AT_ONCE = 2**16
 
 
 @dataclass(slots=True)
@@ -47,42 +42,10 @@ class JoinCounts:
     ambiguous: int = 0
 
 
-@dataclass(slots=True)
-class _Index:
-    """Hashes of ids or keys with the number of the row that has them; sorted once all are there."""
-
-    hashes: array[int] = field(default_factory=lambda: array("q"))
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    _texts: list[str] = field(default_factory=list)
-    _sorted: tuple[Int64Array, Int64Array] | None = None
-
-    def add(self, text: str, row: int) -> None:
-        self._texts.append(text)
-        self.rows.append(row)
-        if len(self._texts) >= _HASHED_AT_ONCE:
-            self._flush()
-
-    def _flush(self) -> None:
-        self.hashes.frombytes(hash_strings(pa.array(self._texts, pa.string())).tobytes())
-        self._texts = []
-
-    def rows_of(self, text: str) -> Int64Array:
-        """Return the rows whose hash is that of the text, in order."""
-        if self._sorted is None:
-            self._flush()
-            hashes, rows = np.array(self.hashes, np.int64), np.array(self.rows, np.int64)
-            order = np.argsort(hashes, kind="stable")
-            self._sorted = hashes[order], rows[order]
-        hashes, rows = self._sorted
-        wanted = hash_strings(pa.array([text], pa.string()))[0]
-        low, high = np.searchsorted(hashes, wanted), np.searchsorted(hashes, wanted, side="right")
-        return rows[low:high]
-
-
 class AccessLogs:
     """Access logs, looked up by request id, or by key and time.
 
-    Rows lie in a file below the work directory; in memory are some 40 bytes for each.
+    Rows lie in a file below the work directory; in memory are some 60 bytes for each.
 
     Args:
         paths: access log files and directories.
@@ -111,8 +74,8 @@ class AccessLogs:
         self.joined = JoinCounts()
         self._tolerance = round(tolerance.total_seconds() * 1e6)
         self._zone = zone
-        self._ids, self._keys, self._claims = _Index(), _Index(), _Index()
-        self._times, self._claim_times = array("q"), array("q")
+        self._ids, self._keys, self._claims = RowIndex(), RowIndex(), RowIndex()
+        self._times = array("q")
         self._offsets = array("q", [0])
         read = rejected = 0
         path_of_rows = work / "access.jsonl"
@@ -139,23 +102,21 @@ class AccessLogs:
         self._offsets.append(self._offsets[-1] + len(encoded))
         self._times.append(time)
         for name in request_ids(fields):
-            self._ids.add(name, row)
+            self._ids.add(name, row, time)
         if isinstance(fields.get("key_id"), str):
-            self._keys.add(fields["key_id"], row)
+            self._keys.add(fields["key_id"], row, time)
 
     def expect(self, paths: Sequence[Path], log_format: str = "auto") -> None:
         """Read the logs that will be completed once before, so that two exchanges never share an access line.
 
         Only exchanges without a known request id matter: they can only be matched by key and time.
         """
-        for _, _, fields in line_exchanges(paths, log_format):
+        for number, (_, _, fields) in enumerate(line_exchanges(paths, log_format)):
             if isinstance(fields, RecordError) or not isinstance(fields.get("key_id"), str):
                 continue
             if not any(self._with_id(name) for name in request_ids(fields)):
                 with suppress(RecordError):  # read_logs reports it in its place
-                    time = _microseconds(fields.get("ts"), self._zone)
-                    self._claims.add(fields["key_id"], len(self._claim_times))
-                    self._claim_times.append(time)
+                    self._claims.add(fields["key_id"], number, _microseconds(fields.get("ts"), self._zone))
 
     def complete(self, fields: Fields) -> Fields:
         """Return an exchange with what its access line knows, where the exchange itself says nothing.
@@ -188,22 +149,14 @@ class AccessLogs:
         if not isinstance(key, str):
             return "unmatched", None
         time = _microseconds(fields.get("ts"), self._zone)
-        near = [
-            row
-            for row in self._keys.rows_of(key).tolist()
-            if abs(self._times[row] - time) <= self._tolerance and self._row(row).get("key_id") == key
-        ]
+        near = [row for row in self._keys.near(key, time, self._tolerance) if self._row(row).get("key_id") == key]
         if not near:
             return "unmatched", None
-        rivals = sum(
-            abs(self._claim_times[row] - self._times[near[0]]) <= self._tolerance
-            for row in self._claims.rows_of(key).tolist()
-        )
-        return ("matched", near[0]) if len(near) == 1 and rivals <= 1 else ("ambiguous", None)
+        rivals = self._claims.near(key, self._times[near[0]], self._tolerance)
+        return ("matched", near[0]) if len(near) == 1 and len(rivals) <= 1 else ("ambiguous", None)
 
     def _with_id(self, name: str) -> list[int]:
-        rows = self._ids.rows_of(name).tolist()
-        return [row for row in rows if name in request_ids(self._row(row))]
+        return [row for row in self._ids.rows(name) if name in request_ids(self._row(row))]
 
     def _row(self, row: int) -> Fields:
         return msgspec.json.decode(self._rows[self._offsets[row] : self._offsets[row + 1]])  # type: ignore[no-any-return]  # written by _note

@@ -12,6 +12,7 @@ import msgspec
 
 from stillwatch.errors import InputRejectedError, Location
 from stillwatch.records.reasons import REASONS
+from stillwatch.records.secrets import redact
 
 SAMPLE_BYTES = 200
 
@@ -53,7 +54,7 @@ class RejectLog:
         Args:
             where: file and line (or row), and the byte offset where known.
             reason: a code of `stillwatch.records.reasons.REASONS`.
-            sample: the start of the record; its first 200 bytes are kept, made printable.
+            sample: the start of the record; its first 200 bytes are kept, made printable and without keys.
         """
         if reason not in REASONS:
             raise ValueError(f"reason {reason!r} is not in the closed list")
@@ -61,7 +62,7 @@ class RejectLog:
         row: dict[str, object] = {"file": where.file, "line": where.line}
         if where.row is not None:
             row = {"file": where.file, "row": where.row}
-        row |= {"offset": where.offset, "reason": reason, "sample": printable(sample[:SAMPLE_BYTES])}
+        row |= {"offset": where.offset, "reason": reason, "sample": redact(printable(sample[:SAMPLE_BYTES]))}
         self._stream.write(self._encoder.encode(row) + b"\n")
 
     def close(self) -> None:

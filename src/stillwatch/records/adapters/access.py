@@ -3,7 +3,8 @@
 import ipaddress
 from typing import Any
 
-from stillwatch.records.adapters.values import Fields, first, hash_secret
+from stillwatch.records.adapters.values import Fields, first
+from stillwatch.records.secrets import hash_secret
 
 FIELDS = frozenset(
     {

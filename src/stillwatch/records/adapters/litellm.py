@@ -9,7 +9,8 @@ import msgspec
 
 from stillwatch.errors import RecordError
 from stillwatch.records.adapters import openai_wire as wire
-from stillwatch.records.adapters.values import Fields, extra_of, first, from_epoch, hash_secret, mapping, sequence
+from stillwatch.records.adapters.values import Fields, extra_of, first, from_epoch, mapping, sequence
+from stillwatch.records.secrets import hash_secret
 
 _USED = frozenset(
     {

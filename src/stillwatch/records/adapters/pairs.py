@@ -19,10 +19,10 @@ from stillwatch.records.adapters.values import (
     derived_id,
     extra_of,
     first,
-    hash_secret,
     mapping,
 )
 from stillwatch.records.exchange import EXCHANGE_SCHEMA
+from stillwatch.records.secrets import hash_secret
 
 _ENVELOPE = frozenset({"ts", "timestamp", "request_id", "request", "response", "extra"})
 _SIDE = frozenset({"method", "path", "url", "headers", "body", "status", "status_code"})

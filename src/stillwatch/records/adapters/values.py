@@ -1,7 +1,6 @@
 """Careful access to foreign records: what is absent is None, what has the wrong shape is a `RecordError`."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,25 +9,9 @@ import msgspec
 
 from stillwatch.errors import RecordError
 from stillwatch.records.row import as_text
+from stillwatch.records.secrets import SECRET_NAMES, without_secrets
 
 Fields = dict[str, Any]
-
-_SECRET_NAMES = frozenset(
-    {
-        "authorization",
-        "proxy-authorization",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-        "cookie",
-        "set-cookie",
-        "x-amz-security-token",
-        "aws_secret_access_key",
-        "password",
-    }
-)
-_SECRET_VALUE = re.compile(r"\b(?:Bearer|Basic)\s+\S+|\bsk-[\w-]{8,}", re.IGNORECASE)
-_REMOVED = "[removed]"
 
 
 def first(*values: Any) -> Any:
@@ -119,11 +102,6 @@ def whole(value: Any, name: str) -> int | None:
     return value  # type: ignore[no-any-return]  # to_row judges its type
 
 
-def hash_secret(secret: str) -> str:
-    """Return what may be kept of an API key: its SHA-256 in hex, the form in which LiteLLM logs keys too."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def hash_handle(handle: str) -> str:
     """Return the hash by which an opaque reasoning token is told from others."""
     return hashlib.blake2b(handle.encode(), digest_size=16).hexdigest()
@@ -135,23 +113,9 @@ def derived_id(*parts: Any) -> str:
     return "sha-" + hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def without_secrets(value: Any) -> Any:
-    """Return a value of a log in which header values that are secrets are replaced."""
-    if isinstance(value, Mapping):
-        return {
-            key: _REMOVED if str(key).lower() in _SECRET_NAMES else without_secrets(inner)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [without_secrets(inner) for inner in value]
-    if isinstance(value, str):
-        return _SECRET_VALUE.sub(_REMOVED, value)
-    return value
-
-
 def extra_of(record: Mapping[str, Any], used: Iterable[str], prefix: str = "") -> dict[str, str]:
     """Return what a record carries besides the keys in `used`, as `extra` holds it and without secrets."""
-    skip = frozenset(used) | _SECRET_NAMES
+    skip = frozenset(used) | SECRET_NAMES
     return {
         prefix + str(key): as_text(without_secrets(value))
         for key, value in record.items()
