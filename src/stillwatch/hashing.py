@@ -4,6 +4,8 @@ Identity, joins and sketches rest on it, so it never changes without a new sketc
 cryptographic one: whoever knows a text can compute its hash, so hashes of content are as confidential as counts of it.
 """
 
+from typing import Any
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ _K3 = np.uint64(0x94D049BB133111EB)
 Int64Array = npt.NDArray[np.int64]
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit
 def mix64(value: np.uint64) -> np.uint64:
     """Scatter 64 bits so that each input bit changes half of the output (the finaliser of SplitMix64)."""
     value = (value ^ (value >> np.uint64(30))) * _K2
@@ -42,15 +44,25 @@ def _hash_spans(data: npt.NDArray[np.uint8], offsets: Int64Array, out: npt.NDArr
 
 
 def string_buffers(array: pa.Array) -> tuple[npt.NDArray[np.uint8], Int64Array]:
-    """Return the UTF-8 bytes of a string array and its offsets (length + 1), without copying the bytes.
+    """Return the UTF-8 bytes of a string array and its offsets (length + 1), read-only, without copying the bytes.
 
-    Nulls have no bytes. `array` may be string or large_string.
+    Nulls have no bytes. `array` may be string or large_string, a dictionary of them, or all null.
     """
     if not pa.types.is_large_string(array.type):
         array = array.cast(pa.large_string())
+    if not len(array):
+        return _read_only(np.empty(0, np.uint8)), _read_only(np.zeros(1, np.int64))
     _, offsets, data = array.buffers()
     spans = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-    return np.frombuffer(data or b"", dtype=np.uint8), spans
+    if array.null_count and np.diff(spans)[np.asarray(array.is_null())].any():
+        return string_buffers(array.fill_null(""))
+    return _read_only(np.frombuffer(data or b"", dtype=np.uint8)), _read_only(spans)
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Arrow's memory is read-only or not by chance; one kind of array keeps numba from compiling everything twice."""
+    array.flags.writeable = False
+    return array
 
 
 def hash_strings(array: pa.Array | pa.ChunkedArray) -> Int64Array:

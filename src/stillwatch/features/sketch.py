@@ -20,7 +20,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.features import kernel
-from stillwatch.features.words import split_words
 from stillwatch.hashing import string_buffers
 from stillwatch.records.exchange import SKETCH_TYPE
 
@@ -34,18 +33,17 @@ Minhash = kernel.Minhash
 def sketch_texts(system: pa.Array, prompt: pa.Array) -> pa.StructArray:
     """Sketch each pair of system prompt and prompt (string arrays of one length); null where both are null."""
     rows = len(prompt)
-    hashes = np.empty((rows, 4), np.uint64)
-    counts = np.empty((rows, 3), np.int32)
+    hashes = np.empty((4, rows), np.uint64)
+    counts = np.empty((3, rows), np.int32)
     minhash = np.full((rows, kernel.BINS), kernel.EMPTY, np.uint32)
     vocabulary = np.zeros((rows, kernel.VOCABULARY_BYTES), np.uint8)
     texts = (*string_buffers(system), *string_buffers(prompt))
     kernel.sketch_rows(texts, load_cues().table, hashes, counts, minhash, vocabulary)
-    signed = hashes.view(np.int64)
     absent = np.asarray(system.is_null()) & np.asarray(prompt.is_null())
     columns = [
         pa.array(np.full(rows, SKETCH_VERSION, np.int8)),
-        *(pa.array(np.ascontiguousarray(signed[:, column])) for column in range(4)),
-        *(pa.array(np.ascontiguousarray(counts[:, column])) for column in range(3)),
+        *(pa.array(column) for column in hashes.view(np.int64)),
+        *(pa.array(column) for column in counts),
         _fixed_binary(minhash.view(np.uint8)),
         _fixed_binary(vocabulary),
     ]
@@ -129,10 +127,8 @@ def load_cues() -> Cues:
 
 
 def _phrase(text: str) -> tuple[int, int]:
-    data = np.frombuffer(text.encode(), np.uint8)
-    words = np.empty(data.size, np.uint64)
-    count = split_words(data, 0, data.size, words, np.empty_like(words))
-    if not 1 <= count <= kernel.CUE_WORDS:
-        message = f"cue phrase {text!r} has {count} words; 1 to {kernel.CUE_WORDS} are possible"
+    words, _, sequence = kernel.hash_text(np.frombuffer(text.encode(), np.uint8))
+    if not 1 <= words.size <= kernel.CUE_WORDS:
+        message = f"cue phrase {text!r} has {words.size} words; 1 to {kernel.CUE_WORDS} are possible"
         raise ValueError(message)
-    return int(kernel.chain(words, 0, count)), int(words[count - 1])
+    return int(sequence), int(words[-1])

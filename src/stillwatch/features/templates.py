@@ -1,7 +1,7 @@
 """Template families: groups of exchanges, over all accounts, whose text was made from one frame.
 
 Each filled MinHash bin of a sketch is a sampled shingle of the text, a *token*. A token that several accounts send and
-that history hardly knows is *hot*; exchanges with several hot tokens in common form a family. The work is a pass per bin
+that history hardly knows is *hot*; exchanges with several hot tokens in common form a family. Work is a pass per bin,
 and then grows with the exchanges that carry hot tokens, so a family is found however small its part of the traffic is.
 """
 
@@ -70,10 +70,8 @@ def text_tokens(texts: Sequence[str]) -> Tokens:
     """Return every token that the given texts can give rise to, ascending."""
     parts = []
     for text in texts:
-        data = np.frombuffer(text.encode(), np.uint8)
-        bins, values = np.empty(data.size, np.uint8), np.empty(data.size, np.uint32)
-        count = kernel.list_shingles(data, bins, values)
-        parts.append(token_ids(values[:count], bins[:count]))
+        _, shingles, _ = kernel.hash_text(np.frombuffer(text.encode(), np.uint8))
+        parts.append(token_ids(kernel.shingle_value.py_func(shingles), kernel.shingle_bin.py_func(shingles)))
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
 
 
