@@ -3,7 +3,7 @@ import typing
 from tests.detection.findings import factories
 
 from stillwatch.detection.findings import wording
-from stillwatch.detection.findings.model import ACTIONS, CalibrationRow, Confidence, Factor, Kind, Member
+from stillwatch.detection.findings.model import ACTIONS, CalibrationRow, Confidence, Factor, Kind, Member, Role
 
 
 def test_every_code_has_words() -> None:
@@ -11,8 +11,7 @@ def test_every_code_has_words() -> None:
     assert set(wording.ACTION_MEANING) == set(ACTIONS)
     assert set(wording.CONFIDENCE_MEANING) == set(typing.get_args(Confidence))
     assert set(wording.FACTOR_NAME) == set(typing.get_args(Factor))
-    roles = set(typing.get_args(typing.get_type_hints(Member)["role"]))
-    assert set(wording.ROLE_NAME) == set(wording.ROLE_MEANING) == roles
+    assert set(wording.ROLE_NAME) == set(wording.ROLE_MEANING) == set(typing.get_args(Role))
 
 
 def test_headline_counts_an_account_of_two_harvests_once() -> None:
@@ -94,3 +93,9 @@ def test_calibration_is_judged_by_its_interval() -> None:
 def test_only_an_action_that_is_felt_limits_service() -> None:
     felt = [action for action in ACTIONS if wording.limits_service(factories.account("a", action=action))]
     assert felt == ["throttle", "challenge", "degrade", "block"]
+
+
+def test_nobody_is_called_a_harvester_without_a_harvest() -> None:
+    assert wording.role_name(factories.harvest(), "harvester") == "Harvester"
+    assert wording.role_name(factories.benchmark(), "harvester") == "Sender"
+    assert wording.role_name(factories.benchmark(), "victim") == "Victim"

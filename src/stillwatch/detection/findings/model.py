@@ -7,6 +7,7 @@ import msgspec
 Kind = Literal["harvest", "public_benchmark", "single_organisation", "authorised", "unclear"]
 Action = Literal["allow", "watch", "throttle", "challenge", "degrade", "block"]
 Confidence = Literal["low", "moderate", "high"]
+Role = Literal["harvester", "linked", "victim"]
 Factor = Literal[
     "volume",
     "structure",
@@ -91,7 +92,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     account_id: str
-    role: Literal["harvester", "linked", "victim"]
+    role: Role
     share: float
 
 

@@ -24,13 +24,14 @@ from stillwatch.detection.findings.model import (
     Campaign,
     Findings,
     Member,
+    Role,
     SharedKey,
     Template,
 )
 from stillwatch.detection.findings.run import RunFacts
 
 _CAMPAIGNS_TOLD, _CAMPAIGNS_LISTED = 20, 100
-_ACCOUNTS_LISTED, _MEMBERS_LISTED, _TEMPLATES_SHOWN, _KEYS_LISTED = 25, 15, 5, 10
+_ACCOUNTS_LISTED, _MEMBERS_LISTED, _TEMPLATES_SHOWN, _KEYS_LISTED = 25, 12, 5, 10
 _TEMPLATE_CHARACTERS = 1200
 
 
@@ -52,7 +53,7 @@ class CampaignView:
     @classmethod
     def of(cls, number: int, campaign: Campaign) -> "CampaignView":
         """Choose what is shown of one campaign."""
-        order = {"harvester": 0, "victim": 1, "linked": 2}
+        order: dict[Role, int] = {"harvester": 0, "victim": 1, "linked": 2}
         return cls(
             number=number,
             finding=campaign,

@@ -13,6 +13,7 @@ from stillwatch.detection.findings.model import (
     Factor,
     Findings,
     Kind,
+    Role,
 )
 
 KIND_NAME: dict[Kind, str] = {
@@ -70,10 +71,10 @@ FACTOR_NAME: dict[Factor, str] = {
     "circumvention": "Circumvention of controls",
 }
 
-ROLE_NAME = {"harvester": "Harvester", "linked": "Linked", "victim": "Victim"}
+ROLE_NAME: dict[Role, str] = {"harvester": "Harvester", "linked": "Linked", "victim": "Victim"}
 
-ROLE_MEANING = {
-    "harvester": "sends the campaign's prompts",
+ROLE_MEANING: dict[Role, str] = {
+    "harvester": "sends the campaign's prompts (called a sender where the campaign is no harvest)",
     "linked": "shares the campaign's infrastructure only",
     "victim": "a real customer whose key or account was taken over",
 }
@@ -157,6 +158,11 @@ def calibration_verdict(row: CalibrationRow) -> str:
     if row.declared_fpr < row.low:
         return "No: too many false alarms"
     return "Yes" if row.declared_fpr <= row.high else "Yes: fewer than declared"
+
+
+def role_name(campaign: Campaign, role: Role) -> str:
+    """Name a member's role; whoever takes part in something innocent is not called a harvester."""
+    return "Sender" if role == "harvester" and campaign.kind != "harvest" else ROLE_NAME[role]
 
 
 def roles_sentence(campaign: Campaign) -> str:
