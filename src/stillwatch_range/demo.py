@@ -7,7 +7,8 @@ import msgspec
 import pyarrow.parquet as pq
 
 from stillwatch.detection.findings.model import Findings, Kind
-from stillwatch.detection.run import DetectRequest, detect
+from stillwatch.detection.inputs import DetectRequest
+from stillwatch.detection.run import detect
 from stillwatch_range.campaigns import CampaignPlan
 from stillwatch_range.ids import stream
 from stillwatch_range.populations import Workload

@@ -1,7 +1,7 @@
 """The query engine: Ibis expressions on an embedded DuckDB that stays inside a memory limit and off the network.
 
 Everything that is particular to DuckDB is in this module. Expressions elsewhere use portable Ibis operations and
-the two functions `instant_us` and `compact`, whose spelling differs between engines.
+the functions `instant_us`, `quotient` and `compact`, whose spelling differs between engines.
 """
 
 import itertools
@@ -187,19 +187,31 @@ def parse_memory(text: str) -> int:
     return size
 
 
-@ibis.udf.scalar.builtin(name="epoch_us")
-def _epoch_us(ts: dt.timestamp) -> dt.int64:
-    """DuckDB's own; a cast would give milliseconds."""
-
-
-@ibis.udf.scalar.builtin(name="hash")
-def _hash(value) -> dt.uint64:  # type: ignore[no-untyped-def]  # noqa: ANN001 - any type
-    """DuckDB's own 64-bit hash."""
+_epoch_us = ibis.udf.scalar.builtin(
+    lambda ts: None,  # noqa: ARG005 - a declaration: the names and types of DuckDB's own function
+    name="epoch_us",
+    signature=((dt.timestamp,), dt.int64),
+)
+_divide = ibis.udf.scalar.builtin(
+    lambda left, right: None,  # noqa: ARG005 - as above
+    name="divide",
+    signature=((dt.int64, dt.int64), dt.int64),
+)
+_hash = ibis.udf.scalar.builtin(
+    lambda value: None,  # noqa: ARG005 - as above
+    name="hash",
+    signature=((None,), dt.uint64),
+)
 
 
 def instant_us(ts: ibis.Value) -> ibis.Value:
-    """Microseconds since 1970 (int64) of a timestamp with time zone."""
+    """Microseconds since 1970 (int64) of a timestamp with time zone; a cast would give milliseconds."""
     return _epoch_us(ts)
+
+
+def quotient(value: ibis.Value, divisor: int) -> ibis.Value:
+    """Integer quotient of a value of 0 or more; Ibis's own `//` goes through floating point on DuckDB."""
+    return _divide(value, divisor)
 
 
 def compact(value: ibis.Value) -> ibis.Value:

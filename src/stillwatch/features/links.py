@@ -8,7 +8,7 @@ import ibis
 import pyarrow as pa
 
 from stillwatch.features.account import DAY_US
-from stillwatch.features.engine import Engine, instant_us
+from stillwatch.features.engine import Engine, instant_us, quotient
 
 KEY_KINDS: Final = (
     "payment",
@@ -76,7 +76,7 @@ def hub_counts(links: pa.Table) -> dict[str, int]:
 
 def model_days(exchanges: ibis.Table) -> ibis.Table:
     """Exchanges per account_id, model and day (UTC days since 1970), sorted by these."""
-    days = exchanges.group_by("account_id", "model", day=instant_us(exchanges.ts) // DAY_US)
+    days = exchanges.group_by("account_id", "model", day=quotient(instant_us(exchanges.ts), DAY_US))
     return days.aggregate(exchanges=exchanges.count()).order_by("account_id", "model", "day")
 
 

@@ -4,7 +4,7 @@ Memory per exchange with content: 44 bytes of row facts, plus 4 while a bin is b
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +23,7 @@ from stillwatch.progress import Ticker
 BATCH_ROWS = 20_000
 _VOCABULARY = "vocabulary.u8"
 _COLUMNS = ("account_id", "ts", "model", "output_tokens", "reasoning_tokens", "system", "prompt", "sketch")
+_ROW_FIELDS = ("account", "ts_us", "content", "cues", "position", "output_tokens", "reasoning_tokens", "model")
 _ROW_TYPES = (np.int64, np.int64, np.int64, np.int32, np.int64, np.int32, np.int32, np.int16)
 _MAX_MODELS = 30_000
 
@@ -41,6 +42,7 @@ class SketchStore:
         position: number of the exchange in the dataset (all files in order), to find its text again.
         output_tokens, reasoning_tokens: as logged, -1 where the log does not say.
         model: index into `models`.
+        selected: rows of the files on disk that this store is made of, None for all.
     """
 
     directory: Path
@@ -53,19 +55,36 @@ class SketchStore:
     reasoning_tokens: npt.NDArray[np.int32]
     model: npt.NDArray[np.int16]
     models: tuple[str, ...]
+    selected: Ints | None = None
 
     def __len__(self) -> int:
         return self.account.size
 
     def bin(self, number: int) -> npt.NDArray[np.uint32]:
         """Read one MinHash bin of all rows from disk."""
-        return np.fromfile(self.directory / f"bin-{number:02}.u32", np.uint32)
+        values = np.fromfile(self.directory / f"bin-{number:02}.u32", np.uint32)
+        return values if self.selected is None else values[self.selected]
 
     def vocabularies(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the vocabulary bits (rows, 128), batch after batch, in row order."""
+        start = 0
         with (self.directory / _VOCABULARY).open("rb") as stream:
             while data := stream.read(BATCH_ROWS * kernel.VOCABULARY_BYTES):
-                yield np.frombuffer(data, np.uint8).reshape(-1, kernel.VOCABULARY_BYTES)
+                bits = np.frombuffer(data, np.uint8).reshape(-1, kernel.VOCABULARY_BYTES)
+                if self.selected is not None:
+                    first, last = np.searchsorted(self.selected, [start, start + bits.shape[0]])
+                    yield bits[self.selected[first:last] - start]
+                else:
+                    yield bits
+                start += bits.shape[0]
+
+    def part(self, rows: Ints) -> "SketchStore":
+        """Return the store of some of the rows (ascending) of a whole store; nothing is copied on disk."""
+        return replace(
+            self,
+            selected=rows,
+            **{name: getattr(self, name)[rows] for name in _ROW_FIELDS},
+        )
 
 
 def build_store(files: Sequence[Path], directory: Path, ticker: Ticker | None = None) -> SketchStore:
@@ -124,12 +143,14 @@ class _StoreWriter:
             raise UsageError(
                 f"the log names more than {_MAX_MODELS} models", hint="is the field that became `model` the right one?"
             )
-        return np.array(codes, np.int16)[np.asarray(encoded.indices)]
+        return np.array(codes, np.int16).take(np.asarray(encoded.indices))
 
     def store(self) -> SketchStore:
         empty = [np.empty(0, kind) for kind in _ROW_TYPES]
-        columns = [np.concatenate(parts) for parts in zip(empty, *self._rows, strict=True)]
-        return SketchStore(self._directory, *columns, models=tuple(self._models))
+        parts = zip(empty, *self._rows, strict=True)
+        account, ts_us, content, cues, position, output, reasoning, model = (np.concatenate(part) for part in parts)
+        models = tuple(self._models)
+        return SketchStore(self._directory, account, ts_us, content, cues, position, output, reasoning, model, models)
 
 
 def _tokens(column: pa.Array) -> npt.NDArray[np.int32]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import ibis
 
-from stillwatch.features.engine import instant_us
+from stillwatch.features.engine import instant_us, quotient
 from stillwatch.records.exchange import EXCHANGE_SCHEMA, REQUIRED_FIELDS
 
 
@@ -44,4 +44,4 @@ def field_coverage(exchanges: ibis.Table) -> dict[str, int]:
 
 
 def _bucket(exchanges: ibis.Table, bucket_us: int) -> ibis.Value:
-    return instant_us(exchanges.ts) // bucket_us * bucket_us
+    return quotient(instant_us(exchanges.ts), bucket_us) * bucket_us

@@ -15,7 +15,7 @@ SECRET_NAMES = frozenset(
 """Names, in lower case, under which logs hold secrets."""
 
 _IN_TEXT = re.compile(
-    r"""\b(?:Bearer|Basic)\s+[^\s"',}]+|\b(?:sk|rk|pk)-[\w-]{8,}|\bAIza[\w-]{20,}"""
+    r"""\bBearer\s+[\w.~+/=-]{8,}|\bBasic\s+[A-Za-z0-9+/]{12,}={0,2}|\b(?:sk|rk|pk)-[\w-]{8,}|\bAIza[\w-]{20,}"""
     r"""|(?<=api-key"):\s*"[^"]*"?""",
     re.IGNORECASE,
 )

@@ -7,7 +7,7 @@ import msgspec
 
 from stillwatch.records.adapters.chat import conversation, read_content, read_messages
 from stillwatch.records.adapters.openai_wire import error_code, tool_names
-from stillwatch.records.adapters.values import Fields, first, mapping, sequence
+from stillwatch.records.adapters.values import Fields, first, mapping, sequence, string
 
 REQUEST_FIELDS = frozenset(
     {
@@ -99,7 +99,7 @@ def _add_delta(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
     block.setdefault("type", "text")
     for key in ("text", "thinking", "signature", "partial_json"):
         if isinstance(delta.get(key), str):
-            block[key] = str(first(block.get(key), "")) + delta[key]
+            block[key] = string(block.get(key)) + delta[key]
 
 
 def _finished(block: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from stillwatch.errors import RecordError
 from stillwatch.records.adapters import anthropic_wire
 from stillwatch.records.adapters.chat import conversation, read_content, read_messages
-from stillwatch.records.adapters.values import Fields, derived_id, extra_of, first, mapping, sequence
+from stillwatch.records.adapters.values import Fields, derived_id, extra_of, first, mapping, sequence, string
 
 _USED = frozenset(
     {
@@ -125,7 +125,7 @@ def _assemble_converse(events: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     texts: list[str] = []
     for event in events:
         delta = mapping(mapping(event.get("contentBlockDelta"), "contentBlockDelta").get("delta"), "delta")
-        texts.append(str(first(delta.get("text"), "")))
+        texts.append(string(delta.get("text")))
         body |= mapping(event.get("messageStop"), "messageStop")
         body |= mapping(event.get("metadata"), "metadata")
     return body | {"output": {"message": {"content": ["".join(texts)]}}}
@@ -150,6 +150,6 @@ def _invocation(sent: Mapping[str, Any], answer: Mapping[str, Any]) -> Fields:
 
 def _assemble(events: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     if any("generation" in event for event in events):
-        texts = "".join(str(first(event.get("generation"), "")) for event in events)
+        texts = "".join(string(event.get("generation")) for event in events)
         return {**events[-1], "generation": texts}
     return anthropic_wire.assemble(events)

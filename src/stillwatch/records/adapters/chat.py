@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stillwatch.errors import RecordError
-from stillwatch.records.adapters.values import Fields, first, hash_handle, mapping
+from stillwatch.records.adapters.values import Fields, first, hash_handle, mapping, string
 
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _USER_ROLES = frozenset({"user", "human"})
@@ -75,7 +75,7 @@ def read_content(value: Any) -> Content:
 
 
 def _read_part(part: Mapping[str, Any], content: Content) -> None:
-    kind = part.get("type")
+    kind = string(part.get("type"))
     if kind in _TOOL_RESULTS:
         return
     call = first(part.get("toolUse"), part.get("functionCall"), part.get("function_call"))
@@ -92,7 +92,7 @@ def _read_part(part: Mapping[str, Any], content: Content) -> None:
         content.handle = hash_handle(part["data"])
 
 
-def _read_text_part(part: Mapping[str, Any], kind: Any, content: Content) -> None:
+def _read_text_part(part: Mapping[str, Any], kind: str, content: Content) -> None:
     thought = part.get("reasoningContent")
     if isinstance(thought, Mapping):
         thought = mapping(thought.get("reasoningText"), "reasoningText")
@@ -132,7 +132,7 @@ def read_messages(values: Iterable[Any]) -> list[Message]:
             continue
         message = mapping(value, "message")
         content = read_content(first(message.get("content"), message.get("parts")))
-        messages.append(Message(str(first(message.get("role"), "")), content))
+        messages.append(Message(string(message.get("role")), content))
     return messages
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from stillwatch.records.adapters.chat import Message, conversation, read_content, read_messages
 from stillwatch.records.adapters.openai_wire import tool_names
 from stillwatch.records.adapters.otlp import Span
-from stillwatch.records.adapters.values import Fields, first, mapping, milliseconds, sequence
+from stillwatch.records.adapters.values import Fields, first, mapping, milliseconds, sequence, string
 
 FIELDS = frozenset(
     {
@@ -43,7 +43,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 _FINISH = "gen_ai.response.finish_reasons"
-_CALLS = frozenset({"chat", "text_completion", "generate_content", "embeddings", "completion", None})
+_CALLS = frozenset({"chat", "text_completion", "generate_content", "embeddings", "completion", ""})
 _OPERATIONS = {"text_completion": "completion"}
 _OLD_EVENTS = {
     "gen_ai.system.message": "system",
@@ -56,7 +56,7 @@ _OLD_EVENTS = {
 def is_model_call(span: Span) -> bool:
     """Tell a model call from the spans of agents and tools around it."""
     has_model = any(name in span.attributes for name in _NAMES["model"])
-    return has_model and first(*(span.attributes.get(name) for name in _NAMES["operation"])) in _CALLS
+    return has_model and string(*(span.attributes.get(name) for name in _NAMES["operation"])) in _CALLS
 
 
 def used_keys(span: Span) -> frozenset[str]:
@@ -72,7 +72,7 @@ def fields(span: Span) -> Fields:
         if name == "gen_ai.client.inference.operation.details":
             values = values | details
     found: Fields = {field: first(*(values.get(name) for name in names)) for field, names in _NAMES.items()}
-    found["operation"] = _OPERATIONS.get(found["operation"], found["operation"])
+    found["operation"] = first(_OPERATIONS.get(string(found["operation"]), found["operation"]))
     found["ttft_ms"] = milliseconds(values.get(_FIRST_CHUNK), _FIRST_CHUNK, per_unit=1000.0)
     tools = tool_names(sequence(values.get("gen_ai.tool.definitions"), "gen_ai.tool.definitions"))
     found |= {"tool_names": tools or None, "tool_count": len(tools) or None}

@@ -10,7 +10,7 @@ from stillwatch.records.adapters.chat import (
     read_content,
     read_messages,
 )
-from stillwatch.records.adapters.values import Fields, first, mapping, sequence
+from stillwatch.records.adapters.values import Fields, first, mapping, sequence, string
 
 REQUEST_FIELDS = frozenset(
     {
@@ -198,4 +198,4 @@ def _add_calls(calls: dict[Any, dict[str, Any]], deltas: list[Any]) -> None:
         function = mapping(delta.get("function"), "function")
         call = calls.setdefault(delta.get("index"), {"function": {"name": None, "arguments": ""}})["function"]
         call["name"] = first(function.get("name"), call["name"])
-        call["arguments"] += str(first(function.get("arguments"), ""))
+        call["arguments"] += string(function.get("arguments"))

@@ -6,7 +6,7 @@ from stillwatch.records.adapters import openai_wire as wire
 from stillwatch.records.adapters.chat import call_line, conversation, read_content, read_messages
 from stillwatch.records.adapters.genai import indexed
 from stillwatch.records.adapters.otlp import Span
-from stillwatch.records.adapters.values import Fields, first, mapping
+from stillwatch.records.adapters.values import Fields, first, mapping, string
 
 FIELDS = wire.REQUEST_FIELDS | wire.ANSWER_FIELDS | {"operation"}
 CONTENT = frozenset({"input.value", "output.value", "llm.prompts", "llm.tools"})
@@ -26,7 +26,7 @@ _FLAT = ("llm.input_messages.", "llm.output_messages.", "llm.tools.", "llm.promp
 
 def is_model_call(span: Span) -> bool:
     """Tell a model call from the chains, agents, tools and retrievers around it."""
-    return span.attributes.get(_KIND) in _OPERATIONS
+    return string(span.attributes.get(_KIND)) in _OPERATIONS
 
 
 def used_keys(span: Span) -> frozenset[str]:

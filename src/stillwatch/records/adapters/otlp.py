@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stillwatch.errors import RecordError
-from stillwatch.records.adapters.values import first, mapping, sequence, whole
+from stillwatch.records.adapters.values import first, mapping, sequence, string, whole
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SCALARS = ("stringValue", "doubleValue", "boolValue", "bytesValue")
@@ -57,7 +57,7 @@ def read_spans(record: Mapping[str, Any]) -> Iterator[Span]:
 def _span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
     context = mapping(span.get("context"), "context")
     status = mapping(span.get("status"), "status")
-    code = first(status.get("code"), status.get("status_code"), 0)
+    code = string(status.get("code"), status.get("status_code"))
     return Span(
         name=str(span.get("name", "")),
         trace_id=_hex(first(span.get("traceId"), context.get("trace_id"))),
@@ -66,7 +66,7 @@ def _span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
         end=_moment(span, "endTimeUnixNano", "end_time"),
         attributes=_attributes(span.get("attributes")),
         resource=resource,
-        failed=code in {2, "ERROR", "STATUS_CODE_ERROR", "StatusCode.ERROR"},
+        failed=code in {"2", "ERROR", "STATUS_CODE_ERROR", "StatusCode.ERROR"},
         events=[_event(event) for event in sequence(span.get("events"), "events")],
     )
 
@@ -77,7 +77,7 @@ def _event(event: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _hex(value: Any) -> str:
-    return str(first(value, "")).removeprefix("0x")
+    return string(value).removeprefix("0x")
 
 
 def _moment(span: Mapping[str, Any], nanoseconds: str, text: str) -> Any:

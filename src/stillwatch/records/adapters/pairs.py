@@ -14,13 +14,7 @@ from typing import Any
 import msgspec
 
 from stillwatch.errors import RecordError
-from stillwatch.records.adapters.values import (
-    Fields,
-    derived_id,
-    extra_of,
-    first,
-    mapping,
-)
+from stillwatch.records.adapters.values import Fields, derived_id, extra_of, first, mapping, string
 from stillwatch.records.exchange import EXCHANGE_SCHEMA
 from stillwatch.records.secrets import hash_secret
 
@@ -28,6 +22,7 @@ _ENVELOPE = frozenset({"ts", "timestamp", "request_id", "request", "response", "
 _SIDE = frozenset({"method", "path", "url", "headers", "body", "status", "status_code"})
 _USED_HEADERS = frozenset({"user-agent", "x-request-id", "request-id"})
 ENVELOPE_FIELDS = frozenset(EXCHANGE_SCHEMA.names) - {"sketch", "extra"}
+_BESIDE = ENVELOPE_FIELDS - {"response"}  # in the envelope that is the answer's side
 
 Assemble = Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]
 
@@ -50,7 +45,7 @@ class Pair:
     @property
     def path(self) -> str:
         """Path of the request, without query; empty where the envelope does not say."""
-        return str(first(self.request.get("path"), self.request.get("url"), "")).partition("?")[0]
+        return string(self.request.get("path"), self.request.get("url")).partition("?")[0]
 
     def answer_body(self) -> Mapping[str, Any] | list[Mapping[str, Any]]:
         """Return the answer's body, or the events of a stream."""
@@ -73,7 +68,7 @@ class Pair:
 
     def identity(self) -> Fields:
         """Return what the envelope and the headers say of who asked, when, and how it went."""
-        named = {name: first(self.record.get(name)) for name in ENVELOPE_FIELDS if name in self.record}
+        named = {name: first(self.record.get(name)) for name in _BESIDE if name in self.record}
         secret = _secret(self.headers)
         key = first(named.get("key_id"), None if secret is None else hash_secret(secret))
         body_id = first(self.answer_headers.get("x-request-id"), self.answer_headers.get("request-id"))

@@ -19,6 +19,12 @@ def first(*values: Any) -> Any:
     return next((value for value in values if value is not None and value != ""), None)
 
 
+def string(*values: Any) -> str:
+    """Return the first value that says something as text; the empty text where there is none."""
+    found = first(*values)
+    return "" if found is None else str(found)
+
+
 def mapping(value: Any, name: str) -> Mapping[str, Any]:
     """Return an object, which some logs write as a JSON string; an empty one where there is none.
 

@@ -14,6 +14,7 @@ from stillwatch.records.adapters.values import (
     mapping,
     milliseconds,
     sequence,
+    string,
 )
 
 _USED = frozenset(
@@ -50,7 +51,7 @@ class Vertex:
             raise RecordError("unknown_format", "the record is no row of a request-response table")
         request = _snake(mapping(record.get("full_request"), "full_request"))
         answer = _snake(mapping(record.get("full_response"), "full_response"))
-        resource = str(first(request.get("model"), record.get("endpoint"), ""))
+        resource = string(request.get("model"), record.get("endpoint"))
         project = _PROJECT.search(resource)
         request_id = record.get("request_id")
         latency = mapping(record.get("metadata"), "metadata").get("request_latency")

@@ -1,0 +1,147 @@
+"""From families of exchanges to campaigns: judge, group, weigh, name."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detection.campaigns.casefile import Casefile
+from stillwatch.detection.campaigns.coincidence import coincidence_p_value, pair_rate
+from stillwatch.detection.campaigns.communities import find_communities
+from stillwatch.detection.campaigns.evidence import group_p_value, weigh
+from stillwatch.detection.campaigns.families import FamilyFacts, find_families
+from stillwatch.detection.campaigns.grouping import Group, group_families
+from stillwatch.detection.campaigns.identity import KnownCampaigns, frame_sketch
+from stillwatch.detection.campaigns.infrastructure import shared_infrastructure, shared_keys
+from stillwatch.detection.campaigns.kind import alternatives, kind_of, passes_for_harvest
+from stillwatch.detection.campaigns.response import campaign_action, confidence_of
+from stillwatch.detection.exposure import exposure_of
+from stillwatch.detection.findings.model import Campaign, Confidence, Kind, Member, Template
+from stillwatch.detection.population import Population
+
+Ints = npt.NDArray[np.int64]
+
+WORTH_TELLING = 20
+"""Families of fewer exchanges that are no harvest are everyday coincidences; they are left out of the findings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A campaign and the rows of the store that it is made of."""
+
+    campaign: Campaign
+    group: Group
+
+
+def build_campaigns(case: Casefile, known: KnownCampaigns) -> list[Built]:
+    """Find the campaigns of a window that show in its text, the one with most exchanges first."""
+    population = case.population
+    past = case.history.store if case.history is not None else None
+    families = find_families(population, case.owners, past, case.public, case.covered >= 0)
+    owners = int(np.unique(case.owners.number).size)
+    rate = innocent_pair_rate(case, families)
+    judged: list[tuple[FamilyFacts, Kind]] = []
+    for family in families:
+        p_value = coincidence_p_value(family.owners, owners, rate)
+        judged.append((family, kind_of(family, p_value, case.fpr)))
+    community = np.full(len(population), -1, np.int64)
+    for number, accounts in enumerate(find_communities(case.links, case.seed)):
+        community[accounts] = number
+    groups = group_families(judged, community)
+    return [
+        Built(_campaign(case, known, group, group_p_value(group, owners, rate), community), group)
+        for group in groups
+        if group.kind == "harvest" or group.rows.size >= WORTH_TELLING
+    ]
+
+
+def innocent_pair_rate(case: Casefile, families: list[FamilyFacts]) -> float:
+    """Return the rate at which innocent owners share a frame: from history, else from the window's small families."""
+    if case.history is None or case.history_owners is None or not len(case.history.store):
+        small = [family for family in families if passes_for_harvest(family) and family.rows.size < WORTH_TELLING]
+        return pair_rate(small, int(np.unique(case.owners.number).size))
+    placebos: list[FamilyFacts] = []
+    first = np.arange(len(case.history)) % 2 == 0
+    for half in (first, ~first):
+        inside = _part(case.history, half)
+        outside = _part(case.history, ~half)
+        found = find_families(inside, case.history_owners, outside.store, case.public, np.zeros(half.size, np.bool_))
+        placebos += [family for family in found if passes_for_harvest(family)]
+    return pair_rate(placebos, int(np.unique(case.history_owners.number).size) // 2)
+
+
+def _part(population: Population, accounts: npt.NDArray[np.bool_]) -> Population:
+    rows = np.flatnonzero(accounts[population.row_account])
+    return Population(
+        population.table,
+        population.ratios,
+        population.store.part(rows),
+        population.row_account[rows],
+        population.fields,
+    )
+
+
+def _campaign(case: Casefile, known: KnownCampaigns, group: Group, p_value: float, community: Ints) -> Campaign:
+    population = case.population
+    shared = shared_infrastructure(case.links, group.accounts)
+    evidence, capabilities = weigh(case, group, p_value, shared)
+    confidence: Confidence = confidence_of(evidence) if group.kind == "harvest" else _certainty(group)
+    seen = population.store.ts_us[group.rows]
+    ids = population.ids
+    models = np.unique(population.store.model[group.rows])
+    return Campaign(
+        campaign_id=known.name(group),
+        kind=group.kind,
+        confidence=confidence,
+        p_value=p_value,
+        accounts=_members(case, group, community, linked=group.kind == "harvest"),
+        exchanges=int(group.rows.size),
+        first_seen=rfc3339(int(seen.min())),
+        last_seen=rfc3339(int(seen.max())),
+        models=sorted(population.store.models[number] for number in models),
+        templates=[_template(family, ids) for family in group.families],
+        evidence=evidence,
+        alternatives=alternatives(group.families[0], p_value),
+        recommended_action=campaign_action(group.kind, confidence, evidence, calibrated=case.history is not None),
+        exposure=exposure_of(population.store, group.rows, capabilities),
+        shared_keys=shared_keys(case.links, shared.accounts, ids) if shared.kinds else [],
+    )
+
+
+def _certainty(group: Group) -> Confidence:
+    return "low" if group.kind == "unclear" else "moderate"
+
+
+def _members(case: Casefile, group: Group, community: Ints, *, linked: bool) -> list[Member]:
+    population = case.population
+    ids, traffic = population.ids, population.ints("exchanges")
+    accounts, counts = np.unique(population.row_account[group.rows], return_counts=True)
+    members = [
+        Member(
+            account_id=ids[account],
+            role="victim" if case.victims[account] else "harvester",
+            share=min(1.0, float(count / traffic[account])),
+        )
+        for account, count in zip(accounts, counts, strict=True)
+    ]
+    if linked:
+        own = np.unique(community[accounts])
+        beside = np.setdiff1d(np.flatnonzero(np.isin(community, own[own >= 0])), accounts)
+        members += [Member(account_id=ids[account], role="linked", share=0.0) for account in beside]
+    return sorted(members, key=lambda member: member.account_id)
+
+
+def _template(family: FamilyFacts, ids: list[str]) -> Template:
+    return Template(
+        sketch=frame_sketch(family.core if family.core.size else family.tokens),
+        text=None,
+        exchanges=int(family.rows.size),
+        accounts=int(family.accounts.size),
+        account_ids=[ids[account] for account in family.accounts],
+    )
+
+
+def rfc3339(moment_us: int) -> str:
+    """Return a moment (µs since 1970 UTC) as RFC 3339, to the second."""
+    return datetime.fromtimestamp(moment_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,98 @@
+"""The evidence for a campaign, piece by piece, in bits that add up; and which pieces are independent of the linkage."""
+
+import numpy as np
+
+from stillwatch.detection.campaigns.casefile import Casefile
+from stillwatch.detection.campaigns.coincidence import coincidence_p_value
+from stillwatch.detection.campaigns.conduct import (
+    Conduct,
+    first_use_synchrony,
+    handle_replay,
+    harvest_intent,
+    release_pivot,
+)
+from stillwatch.detection.campaigns.families import FamilyFacts
+from stillwatch.detection.campaigns.grouping import Group
+from stillwatch.detection.campaigns.infrastructure import SharedInfrastructure
+from stillwatch.detection.campaigns.kind import BENCHMARK_OVERLAP
+from stillwatch.detection.findings.model import Evidence, Factor
+from stillwatch.statistics import binomial_tail, evidence_bits
+
+INDEPENDENT = frozenset({"shared_infrastructure", "release_pivot", "handle_replay"})
+"""Signals that are evidence of another kind than a common frame, and can carry a block.
+
+Intent is read from the same text. Synchrony is not among them either: when a tool is published, strangers take up its
+frame on one day.
+"""
+_BOUNDS = {"repeat_use": 10.0, "partition": 10.0, "harvest_intent": 5.0, "first_use_synchrony": 10.0}
+_REPEAT_RATE = 0.2
+_ITEMS_AT_MOST = 30
+
+
+def weigh(
+    case: Casefile, group: Group, p_value: float, infrastructure: SharedInfrastructure
+) -> tuple[list[Evidence], list[str]]:
+    """Return the evidence for a group of families, and the capabilities that its prompts are after."""
+    largest = group.families[0]
+    evidence = [_linkage(case, largest, p_value), _repeat_use(largest), _partition(largest)]
+    evidence.append(_infrastructure(infrastructure, group.accounts.size))
+    intent, capabilities = harvest_intent(case.population, group.rows, group.accounts)
+    conducts: tuple[tuple[str, Factor, Conduct | None], ...] = (
+        ("first_use_synchrony", "timing", first_use_synchrony(case.population, group.rows)),
+        ("harvest_intent", "capability_concentration", intent),
+        (
+            "release_pivot",
+            "development_timeline",
+            release_pivot(case.population, case.model_days, group.accounts, case.releases),
+        ),
+        ("handle_replay", "circumvention", handle_replay(case.population, case.replays, group.accounts)),
+    )
+    for signal, factor, conduct in conducts:
+        if conduct is not None:
+            evidence.append(_piece(factor, signal, conduct.p_value, conduct.detail))
+    return evidence, capabilities
+
+
+def _piece(factor: Factor, signal: str, p_value: float, detail: str) -> Evidence:
+    bits = min(evidence_bits(p_value), _BOUNDS.get(signal, np.inf))
+    return Evidence(factor=factor, signal=signal, bits=bits, p_value=p_value, detail=detail)
+
+
+def _linkage(case: Casefile, family: FamilyFacts, p_value: float) -> Evidence:
+    seen = "unknown in history" if case.history is not None else "not known from history, for none was given"
+    detail = (
+        f"{family.accounts.size} accounts of {family.owners} owners send one frame, {seen}; "
+        f"it fills {family.coverage:.0%} of their text"
+    )
+    return _piece("pattern", "template_linkage", p_value, detail)
+
+
+def _repeat_use(family: FamilyFacts) -> Evidence:
+    p_value = binomial_tail(family.repeating, family.owners, _REPEAT_RATE)
+    detail = f"{family.repeating} of {family.owners} owners sent it more than once"
+    return _piece("structure", "repeat_use", p_value, detail)
+
+
+def _partition(family: FamilyFacts) -> Evidence:
+    """Items that do not recur speak for a shared-out work list, items that do against it."""
+    items = min(family.rows.size, _ITEMS_AT_MOST)
+    recurring = round(family.overlap.share * items)
+    p_value = 1 - binomial_tail(recurring + 1, items, BENCHMARK_OVERLAP)
+    detail = f"{family.overlap.share:.0%} of the items recur in other accounts"
+    if family.overlap.share < BENCHMARK_OVERLAP:
+        return _piece("structure", "partition", p_value, detail)
+    return Evidence(factor="structure", signal="partition", bits=-_BOUNDS["partition"], p_value=None, detail=detail)
+
+
+def _infrastructure(shared: SharedInfrastructure, accounts: int) -> Evidence:
+    what = ", ".join(shared.kinds) or "nothing rare"
+    detail = (
+        f"{shared.accounts.size} of {accounts} accounts share {what} with another owner's; "
+        f"chance gives {shared.expected:.1f}"
+    )
+    return _piece("multiple_accounts", "shared_infrastructure", shared.p_value, detail)
+
+
+def group_p_value(group: Group, owners: int, rate: float) -> float:
+    """Return the smallest coincidence p-value of the group's families."""
+    return min(coincidence_p_value(family.owners, owners, rate) for family in group.families)

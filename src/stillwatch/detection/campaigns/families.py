@@ -1,0 +1,104 @@
+"""Template families with what matters for judging them: who sent them, how often, and how much of it recurs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.detection.owners import Owners
+from stillwatch.detection.population import Population
+from stillwatch.features.overlap import Overlap, measure_overlap
+from stillwatch.features.store import SketchStore
+from stillwatch.features.templates import HotRows, TemplateFamily, find_hot_rows, mine_families
+from stillwatch.statistics import effective_number
+
+Ints = npt.NDArray[np.int64]
+
+_FULL_MEMBER = 0.2
+_STRAY_PART = 0.05
+_STRAY_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyFacts:
+    """A family, and the accounts that take part in it.
+
+    Attributes:
+        rows: its exchanges, as rows of the population's sketch store.
+        accounts: numbers of the accounts that sent them, ascending; `counts`: exchanges of each.
+        owners: how many owners they have; `effective_owners`: counting each by its part of the family.
+        repeating: owners that sent two or more.
+        coverage: median part of a member's text that belongs to the frame.
+        public: part of the frame that is a public template.
+    """
+
+    rows: Ints
+    accounts: Ints
+    counts: Ints
+    owners: int
+    effective_owners: float
+    repeating: int
+    coverage: float
+    overlap: Overlap
+    public: float
+    tokens: npt.NDArray[np.uint64]
+    core: npt.NDArray[np.uint64]
+
+
+def find_families(
+    population: Population,
+    owners: Owners,
+    history: SketchStore | None,
+    public: npt.NDArray[np.uint64],
+    left_out: npt.NDArray[np.bool_],
+) -> list[FamilyFacts]:
+    """Mine the families of a population, largest number of accounts first.
+
+    Args:
+        population: the period to look at.
+        owners: the owner of each of its accounts.
+        history: sketches of earlier traffic; what was usual then is no template now.
+        public: tokens of public templates, ascending.
+        left_out: accounts (mask) whose exchanges are not looked at, such as those that the registry covers.
+    """
+    hot = find_hot_rows(population.store, history)
+    if left_out.any():
+        kept = ~left_out[population.row_account[hot.rows]]
+        hot = HotRows(hot.rows[kept], hot.minhash[kept], hot.hot[kept])
+    families = mine_families(hot, population.row_account[hot.rows])
+    return list(_describe(population, owners, hot, families, public))
+
+
+def _describe(
+    population: Population,
+    owners: Owners,
+    hot: HotRows,
+    families: list[TemplateFamily],
+    public: npt.NDArray[np.uint64],
+) -> Iterator[FamilyFacts]:
+    traffic = population.ints("exchanges")
+    for family in families:
+        full = family.members[family.coverage >= _FULL_MEMBER * np.median(family.coverage)]
+        account = population.row_account[hot.rows[full]]
+        accounts, counts = np.unique(account, return_counts=True)
+        stray = (counts < _STRAY_PART * np.median(counts)) & (counts < _STRAY_SHARE * traffic[accounts])
+        accounts, counts = accounts[~stray], counts[~stray]
+        full = full[np.isin(account, accounts)]
+        rows = hot.rows[full]
+        account = population.row_account[rows]
+        per_owner = np.bincount(np.unique(owners.number[account], return_inverse=True)[1])
+        frame = family.core if family.core.size else family.tokens
+        yield FamilyFacts(
+            rows=rows,
+            accounts=accounts,
+            counts=counts,
+            owners=per_owner.size,
+            effective_owners=effective_number(per_owner),
+            repeating=int((per_owner > 1).sum()),
+            coverage=float(np.median(family.coverage)),
+            overlap=measure_overlap(population.store.content[rows], account, hot.minhash[full]),
+            public=float(np.isin(frame, public).mean()),
+            tokens=family.tokens,
+            core=family.core,
+        )
