@@ -299,39 +299,36 @@ def _add_vocabulary(words: Words, count: int, vocabulary: Bytes) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def sketch_rows(
-    texts: tuple[Bytes, Offsets, Bytes, Offsets],
+    texts: tuple[Bytes, Offsets],
     cues: CueTable,
     hashes: Words,
     counts: npt.NDArray[np.int32],
     minhash: Minhash,
     vocabulary: Bytes,
 ) -> None:
-    """Sketch each row of `texts` (system bytes and offsets, prompt bytes and offsets).
+    """Sketch each text of a string array (bytes and offsets).
 
-    Outputs: hashes (4, n) content, system, head, tail; counts (3, n) words, bytes, cues; minhash (n, BINS), filled
-    with EMPTY before; vocabulary (n, VOCABULARY_BYTES), filled with 0 before.
+    Outputs: hashes (4, n) of all words with digits kept, of all words, of the first and the last EDGE_WORDS; counts
+    (3, n) words, bytes, cues; minhash (n, BINS), filled with EMPTY before; vocabulary (n, VOCABULARY_BYTES), filled
+    with 0 before.
     """
-    system, system_at, prompt, prompt_at = texts
-    rows = hashes.shape[1]
+    data, offsets = texts
     longest = 0
-    for row in range(rows):
-        longest = max(longest, system_at[row + 1] - system_at[row], prompt_at[row + 1] - prompt_at[row])
+    for row in range(hashes.shape[1]):
+        longest = max(longest, offsets[row + 1] - offsets[row])
     words = np.empty(longest + 1, np.uint64)
     scratch = (np.empty(longest + 8, np.uint8), np.empty(longest + 8, np.uint8))
-    for row in range(rows):
-        first, _ = split_words(system, system_at[row], system_at[row + 1], words, scratch)
-        hashes[1, row] = hash_sequence(words, 0, first)
-        found = _find_cues(words, first, cues)
-        _add_shingles(words, first, minhash[row])
-        count, content = split_words(prompt, prompt_at[row], prompt_at[row + 1], words, scratch)
+    for row in range(hashes.shape[1]):
+        count, content = split_words(data, offsets[row], offsets[row + 1], words, scratch)
         hashes[0, row] = mix64(content)
+        hashes[1, row] = hash_sequence(words, 0, count)
         hashes[2, row] = hash_sequence(words, 0, min(EDGE_WORDS, count))
         hashes[3, row] = hash_sequence(words, max(0, count - EDGE_WORDS), count)
+        counts[0, row] = count
+        counts[1, row] = offsets[row + 1] - offsets[row]
+        counts[2, row] = _find_cues(words, count, cues)
         _add_shingles(words, count, minhash[row])
         _add_vocabulary(words, count, vocabulary[row])
-        counts[0, row] = first + count
-        counts[1, row] = prompt_at[row + 1] - prompt_at[row] + system_at[row + 1] - system_at[row]
-        counts[2, row] = found | _find_cues(words, count, cues)
 
 
 @numba.njit(cache=True)

@@ -13,7 +13,9 @@ made at the analyst's desk, whatever carries the batches. Fields of a sketch (re
 
 import functools
 import tomllib
+from dataclasses import dataclass
 from importlib import resources
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,28 +33,60 @@ Minhash = kernel.Minhash
 
 
 def sketch_texts(system: pa.Array, prompt: pa.Array) -> pa.StructArray:
-    """Sketch each pair of system prompt and prompt (string arrays of one length); null where both are null."""
-    rows = len(prompt)
-    hashes = np.empty((4, rows), np.uint64)
-    counts = np.empty((3, rows), np.int32)
-    minhash = np.full((rows, kernel.BINS), kernel.EMPTY, np.uint32)
-    vocabulary = np.zeros((rows, kernel.VOCABULARY_BYTES), np.uint8)
-    texts = (*string_buffers(system), *string_buffers(prompt))
-    kernel.sketch_rows(texts, load_cues().table, hashes, counts, minhash, vocabulary)
-    absent = np.asarray(system.is_null()) & np.asarray(prompt.is_null())
+    """Sketch each pair of system prompt and prompt; null where both are null.
+
+    Both are arrays of one length, of strings, of dictionaries of strings, or all null. A system prompt that many rows
+    share is looked at once.
+    """
+    said = _Sketches.of(prompt)
+    content, _, head, tail = said.hashes.view(np.int64)
+    instruction = np.full(len(prompt), _Sketches.of(pa.array([""])).hashes.view(np.int64)[1, 0])
+    if system.null_count < len(system):
+        distinct = system if pa.types.is_dictionary(system.type) else system.dictionary_encode()
+        told, which = _Sketches.of(distinct.dictionary), np.asarray(distinct.indices.fill_null(-1))
+        rows = np.flatnonzero(which >= 0)
+        which = which[rows]
+        instruction[rows] = told.hashes.view(np.int64)[1, which]
+        said.counts[:2, rows] += told.counts[:2, which]
+        said.counts[2, rows] |= told.counts[2, which]
+        said.minhash[rows] = np.minimum(said.minhash[rows], told.minhash[which])
     columns = [
-        pa.array(np.full(rows, SKETCH_VERSION, np.int8)),
-        *(pa.array(column) for column in hashes.view(np.int64)),
-        *(pa.array(column) for column in counts),
-        _fixed_binary(minhash.view(np.uint8)),
-        _fixed_binary(vocabulary),
+        pa.array(np.full(len(prompt), SKETCH_VERSION, np.int8)),
+        *(pa.array(hashes) for hashes in (content, instruction, head, tail)),
+        *(pa.array(column) for column in said.counts),
+        _fixed_binary(said.minhash.view(np.uint8)),
+        _fixed_binary(said.vocabulary),
     ]
+    absent = np.asarray(system.is_null()) & np.asarray(prompt.is_null())
     return pa.StructArray.from_arrays(columns, fields=list(SKETCH_TYPE), mask=pa.array(absent))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sketches:
+    """What the kernel says of each text, see kernel.sketch_rows."""
+
+    hashes: npt.NDArray[np.uint64]
+    counts: npt.NDArray[np.int32]
+    minhash: Minhash
+    vocabulary: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, texts: pa.Array) -> Self:
+        rows = len(texts)
+        made = cls(
+            hashes=np.empty((4, rows), np.uint64),
+            counts=np.empty((3, rows), np.int32),
+            minhash=np.full((rows, kernel.BINS), kernel.EMPTY, np.uint32),
+            vocabulary=np.zeros((rows, kernel.VOCABULARY_BYTES), np.uint8),
+        )
+        table = load_cues().table
+        kernel.sketch_rows(string_buffers(texts), table, made.hashes, made.counts, made.minhash, made.vocabulary)
+        return made
 
 
 def _fixed_binary(matrix: npt.NDArray[np.uint8]) -> pa.Array:
     rows, width = matrix.shape
-    return pa.Array.from_buffers(pa.binary(width), rows, [None, pa.py_buffer(np.ascontiguousarray(matrix))])
+    return pa.Array.from_buffers(pa.binary(width), rows, [None, pa.py_buffer(matrix)])
 
 
 def minhash_matrix(column: pa.Array) -> Minhash:
