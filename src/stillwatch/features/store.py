@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 
 from stillwatch.errors import UsageError
 from stillwatch.features import kernel
-from stillwatch.features.sketch import minhash_matrix, sketch_texts, vocabulary_matrix
+from stillwatch.features.sketch import SKETCH_VERSION, minhash_matrix, sketch_texts, vocabulary_matrix
 from stillwatch.hashing import hash_strings
 from stillwatch.progress import Ticker
 
 BATCH_ROWS = 20_000
+_BATCH_BYTES = 32 * 2**20
 _VOCABULARY = "vocabulary.u8"
 _COLUMNS = ("account_id", "ts", "model", "output_tokens", "reasoning_tokens", "system", "prompt", "sketch")
 _ROW_FIELDS = ("account", "ts_us", "content", "cues", "position", "output_tokens", "reasoning_tokens", "model")
@@ -117,7 +118,7 @@ class _StoreWriter:
     def add(self, batch: pa.RecordBatch) -> None:
         sketches = batch_sketches(batch)
         chosen = np.flatnonzero(np.asarray(sketches.is_valid()))
-        kept = sketches.take(pa.array(chosen))
+        kept = sketches.take(pa.array(chosen)) if chosen.size < len(sketches) else sketches
         matrix = minhash_matrix(kept.field("minhash"))
         for number, stream in enumerate(self._bins):
             np.ascontiguousarray(matrix[:, number]).tofile(stream)
@@ -159,23 +160,58 @@ def _tokens(column: pa.Array) -> npt.NDArray[np.int32]:
 
 
 def read_batches(files: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield batches with all the named columns; a column that a file lacks is null."""
+    """Yield batches with all the named columns, of about _BATCH_BYTES at most; a column that a file lacks is null.
+
+    The system prompt is a dictionary, since many exchanges share a long one.
+    """
     for path in files:
-        with pq.ParquetFile(path) as source:
-            present = [name for name in columns if name in source.schema_arrow.names]
-            for batch in source.iter_batches(BATCH_ROWS, columns=present):
+        metadata = pq.read_metadata(path)
+        held = metadata.schema.to_arrow_schema().names
+        present = [name for name in columns if name in held]
+        encoded = [name for name in present if name == "system"]
+        with pq.ParquetFile(path, metadata=metadata, read_dictionary=encoded, pre_buffer=False) as source:
+            for batch in source.iter_batches(_batch_rows(metadata, present), columns=present):
                 yield pa.RecordBatch.from_arrays(
                     [batch.column(name) if name in present else pa.nulls(batch.num_rows) for name in columns],
                     names=list(columns),
                 )
 
 
+def _batch_rows(metadata: pq.FileMetaData, columns: Sequence[str]) -> int:
+    size = 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        chunks = (group.column(index) for index in range(group.num_columns))
+        size += sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns)
+    per_row = size / max(1, metadata.num_rows)
+    return int(min(BATCH_ROWS, max(1, _BATCH_BYTES // max(1, per_row))))
+
+
 def batch_sketches(batch: pa.RecordBatch) -> pa.StructArray:
-    """Return the sketch of each row of a batch: the one it carries, else one made from its system prompt and prompt."""
+    """Return the sketch of each row of a batch: the one it carries, else one made from its system prompt and prompt.
+
+    Raises:
+        UsageError: a sketch that it carries was made by another version, or is not whole.
+    """
     carried = batch.column("sketch")
+    if carried.null_count < len(carried):
+        _check_carried(carried)
     if carried.null_count == 0 and len(carried):
         return carried
-    made = sketch_texts(batch.column("system").cast(pa.string()), batch.column("prompt").cast(pa.string()))
+    made = sketch_texts(batch.column("system"), batch.column("prompt"))
     if carried.null_count == len(carried):
         return made
     return pc.if_else(carried.is_valid(), carried, made)
+
+
+def _check_carried(sketches: pa.StructArray) -> None:
+    fields = sketches.drop_null().flatten()
+    versions = set(fields[0].unique().to_pylist())
+    if versions != {SKETCH_VERSION}:
+        found = ", ".join(sorted(map(str, versions)))
+        raise UsageError(
+            f"the log holds sketches of version {found}, this stillwatch compares version {SKETCH_VERSION}",
+            hint="sketch the text again with this version, or run the version that made the sketches",
+        )
+    if any(field.null_count for field in fields):
+        raise UsageError("the log holds sketches with missing parts", hint="were they made by `stillwatch sketch`?")
