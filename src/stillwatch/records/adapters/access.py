@@ -13,6 +13,11 @@ FIELDS = frozenset(
         "output_tokens",
     }
 )  # fmt: skip
+_OWN_NETWORKS = tuple(
+    ipaddress.ip_network(network)
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+                    "::1/128", "fc00::/7", "fe80::/10")
+)  # fmt: skip
 _OPERATIONS = {
     "/chat/completions": "chat",
     "/messages": "messages",
@@ -43,7 +48,7 @@ def client_ip(peer: Any, forwarded: Any = None) -> Any:
     """
     peer, forwarded = present(peer), present(forwarded)
     address = _address(peer)
-    if isinstance(forwarded, str) and (address is None or address.is_private or address.is_loopback):
+    if isinstance(forwarded, str) and (address is None or any(address in network for network in _OWN_NETWORKS)):
         seen = _address(forwarded.rpartition(",")[2].strip())
         if seen is not None:
             return str(seen)

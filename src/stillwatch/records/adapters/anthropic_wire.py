@@ -79,9 +79,9 @@ def assemble(events: list[Mapping[str, Any]]) -> Mapping[str, Any]:
             body |= mapping(event.get("message"), "message")
             usage |= mapping(body.get("usage"), "usage")
         elif kind == "content_block_start":
-            blocks[event.get("index")] = dict(mapping(event.get("content_block"), "content_block"))
+            blocks[string(event.get("index"))] = dict(mapping(event.get("content_block"), "content_block"))
         elif kind == "content_block_delta":
-            _add_delta(blocks.setdefault(event.get("index"), {}), mapping(event.get("delta"), "delta"))
+            _add_delta(blocks.setdefault(string(event.get("index")), {}), mapping(event.get("delta"), "delta"))
         elif kind == "message_delta":
             body |= mapping(event.get("delta"), "delta")
             usage |= mapping(event.get("usage"), "usage")

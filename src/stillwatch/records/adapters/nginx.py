@@ -106,7 +106,10 @@ def _arrived(logged: Any, latency_ms: int | None) -> Any:
     """Return when the request arrived: nginx writes its line when the request has ended."""
     if latency_ms is None or logged is None:
         return logged
-    return to_timestamp(logged) - timedelta(milliseconds=latency_ms)
+    try:
+        return to_timestamp(logged) - timedelta(milliseconds=latency_ms)
+    except OverflowError as error:
+        raise RecordError("timestamp_invalid", f"request_time: {latency_ms} ms") from error
 
 
 def _moment(values: Mapping[str, Any]) -> Any:

@@ -176,7 +176,7 @@ def _assemble_chunks(events: list[Mapping[str, Any]]) -> Mapping[str, Any]:
         body |= {key: value for key, value in event.items() if key != "choices" and value is not None}
         for chunk in sequence(event.get("choices"), "choices"):
             chunk = mapping(chunk, "choice")  # noqa: PLW2901  # the checked form of the same thing
-            choice = choices.setdefault(chunk.get("index"), {"message": {}, "calls": {}, "finish_reason": None})
+            choice = choices.setdefault(string(chunk.get("index")), {"message": {}, "calls": {}, "finish_reason": None})
             choice["finish_reason"] = first(chunk.get("finish_reason"), choice["finish_reason"])
             delta = mapping(chunk.get("delta"), "delta")
             _add_texts(choice["message"], {**delta, **({"content": chunk["text"]} if "text" in chunk else {})})
@@ -196,6 +196,6 @@ def _add_calls(calls: dict[Any, dict[str, Any]], deltas: list[Any]) -> None:
     for delta in deltas:
         delta = mapping(delta, "tool_call")  # noqa: PLW2901  # the checked form of the same thing
         function = mapping(delta.get("function"), "function")
-        call = calls.setdefault(delta.get("index"), {"function": {"name": None, "arguments": ""}})["function"]
+        call = calls.setdefault(string(delta.get("index")), {"function": {"name": None, "arguments": ""}})["function"]
         call["name"] = first(function.get("name"), call["name"])
         call["arguments"] += string(function.get("arguments"))
