@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines import flag_by_isolation_forest, flag_by_volume, read_features
-from stillwatch_range.catalogue import SPLITS, TEMPLATED, find_scenario
+from stillwatch_range.catalogue import SPLITS, TEMPLATED, UNTEMPLATED, find_scenario
 from stillwatch_range.corpora import read_corpora
 from stillwatch_range.material import Material
 from stillwatch_range.scenario import build_window
@@ -27,6 +27,7 @@ SCENARIOS = (
     *(f"{family}-{accounts}" for family in TEMPLATED for accounts in SPLITS),
     *("combined", "combined+apart", "combined+bare", "combined+known", "combined+keys", "combined+drift"),
     *("quiet", "quiet+known", "quiet+drift"),
+    *(f"{family}-200" for family in UNTEMPLATED),
 )
 METHODS = ("stillwatch", "volume", "IsolationForest")
 _RATES = {
@@ -116,7 +117,9 @@ def _detect(logs: Path, run: Path) -> None:
     command: list[str | Path] = [sys.executable, "-m", "stillwatch", "detect", logs / "window", "--out", run]
     for option in ("history", "accounts.jsonl", "registry.toml", "releases.toml"):
         command += [f"--{option.partition('.')[0]}", logs / option]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{logs}: detection ended with status {done.returncode}\n{done.stderr}")
 
 
 def _run_baselines(logs: Path, truth: Truth, seed: int, lines: dict[str, Line]) -> None:
@@ -145,7 +148,7 @@ def _show(hits: int, of: int) -> str:
 
 
 def _table(lines: list[tuple[str, str, Line]], kinds: dict[str, dict[str, int]]) -> str:
-    head = ["scenario", "method", *_RATES, "fragments (most)", "false harvests", "s"]
+    head = ["scenario", "method", *_RATES, "fragments (most)", "false harvests", "s (sum)"]
     rows = [head, ["---"] * len(head), *([name, method, *line.cells()] for name, method, line in lines)]
     text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     verdicts = [

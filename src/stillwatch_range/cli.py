@@ -78,8 +78,12 @@ def demo(
         typer.echo(msgspec.json.encode(outcomes).decode())
         return
     console = Console()
+    console.print(
+        "Two simulated providers. One campaign harvests both through many accounts, half of whose traffic is "
+        "cover; the others are innocent, though some look like it.\n"
+    )
     for outcome in outcomes:
         console.print(outcome_table(outcome))
-        console.print(f"Report: [bold]{outcome.report}[/bold]\n")
+        console.print(f"Report: [bold]{outcome.report}[/bold]\n", soft_wrap=True)
     console.print("All of it was simulated; nothing left this machine. On your own logs:")
     console.print("  stillwatch detect LOGS --history EARLIER_LOGS --out out/run", style="bold")

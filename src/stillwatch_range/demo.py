@@ -29,11 +29,11 @@ _WORKLOADS = (
     Workload("licensed", accounts=2, strangers=False, items=120, earlier_items=0),
 )
 _WORDING = {
-    ANALYST: "campaign: one harvest template, half cover traffic",
-    "new:classifier": "a firm's classifier with six keys",
-    "new:benchmark": "strangers on one public benchmark",
-    "new:summaries": "a new heavy customer",
-    "new:licensed": "a licensed distiller, in the registry",
+    ANALYST: "harvest, half cover",
+    "new:classifier": "a firm with six keys",
+    "new:benchmark": "benchmark, strangers",
+    "new:summaries": "new heavy customer",
+    "new:licensed": "licensed distiller",
     "ordinary": "ordinary customers",
 }
 

@@ -6,11 +6,11 @@ from stillwatch.detection.findings.model import Kind
 from stillwatch_range.demo import Outcome, Row
 
 _KINDS: dict[Kind, str] = {
-    "harvest": "a harvest",
-    "public_benchmark": "a public benchmark",
-    "single_organisation": "one organisation's work",
+    "harvest": "harvest",
+    "public_benchmark": "public benchmark",
+    "single_organisation": "one organisation",
     "authorised": "authorised",
-    "unclear": "unclear, for a person to look at",
+    "unclear": "for a person to judge",
 }
 
 
@@ -19,8 +19,8 @@ def outcome_table(outcome: Outcome) -> Table:
     table = Table(title=f"Provider {outcome.provider}: {outcome.exchanges:,} exchanges", title_justify="left")
     table.add_column("Planted")
     table.add_column("Accounts", justify="right")
-    table.add_column("stillwatch says")
-    table.add_column("Acts against", justify="right")
+    table.add_column("Found as")
+    table.add_column("Acted on", justify="right")
     for row in outcome.rows:
         table.add_row(row.planted, f"{row.accounts:,}", _verdict(row), _touched(row))
     return table
@@ -28,8 +28,8 @@ def outcome_table(outcome: Outcome) -> Table:
 
 def _verdict(row: Row) -> str:
     if not row.found:
-        return "nothing to report"
-    return "; ".join(f"{_KINDS[kind]} ({accounts:,} of {row.accounts:,})" for kind, accounts in row.found.items())
+        return "nothing"
+    return "; ".join(f"{_KINDS[kind]}: {accounts:,}" for kind, accounts in row.found.items())
 
 
 def _touched(row: Row) -> str:

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from stillwatch_range.demo import Outcome, run_demo
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+    return run_demo(tmp_path_factory.mktemp("demo"), seed=7)
+
+
+@pytest.mark.slow
+def test_the_campaign_is_found_at_both_providers(outcomes: list[Outcome]) -> None:
+    assert [outcome.provider for outcome in outcomes] == ["heron", "osprey"]
+    for outcome in outcomes:
+        (campaign,) = [row for row in outcome.rows if not row.innocent]
+        assert campaign.found.get("harvest", 0) >= 0.95 * campaign.accounts
+        assert campaign.acted_on >= 0.95 * campaign.accounts
+
+
+@pytest.mark.slow
+def test_nobody_innocent_is_touched(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        innocent = [row for row in outcome.rows if row.innocent]
+        assert sum(row.accounts for row in innocent) > 1000
+        assert sum(row.acted_on for row in innocent) <= 0.001 * sum(row.accounts for row in innocent)
+
+
+@pytest.mark.slow
+def test_each_look_alike_is_recognised_as_what_it_is(outcomes: list[Outcome]) -> None:
+    kinds = {
+        "a firm with six keys": "single_organisation",
+        "benchmark, strangers": "public_benchmark",
+        "licensed distiller": "authorised",
+    }
+    for outcome in outcomes:
+        found = {row.planted: row.found for row in outcome.rows}
+        assert {planted: set(found[planted]) for planted in kinds} == {
+            planted: {kind} for planted, kind in kinds.items()
+        }
+
+
+@pytest.mark.slow
+def test_there_is_a_report_to_open(outcomes: list[Outcome]) -> None:
+    assert all(Path(outcome.report).read_text("utf-8").startswith("<!") for outcome in outcomes)
