@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def work_directory(out: Path) -> Iterator[Path]:
-    """Yield an empty directory below `out` for intermediate files; it is gone afterwards.
+    """Yield an empty directory below `out` for intermediate files, closed to other users; it is gone afterwards.
 
     Directories that a killed run left behind are removed first; those of a process still alive are kept.
     """
@@ -44,7 +44,7 @@ def work_directory(out: Path) -> Iterator[Path]:
         if not _process_lives(stale.name.removeprefix(_WORK_PREFIX)):
             shutil.rmtree(stale, ignore_errors=True)
     path = out / f"{_WORK_PREFIX}{os.getpid()}"
-    path.mkdir(exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
     try:
         yield path
     finally:
