@@ -1,6 +1,5 @@
 """What each account did, as integers; shares, entropies and coefficients are finished once, in NumPy."""
 
-from functools import reduce
 from typing import Final
 
 import ibis
@@ -13,8 +12,8 @@ from stillwatch.features.engine import compact, instant_us, quotient
 HOUR_US: Final = 3_600_000_000
 DAY_US: Final = 24 * HOUR_US
 GAP_UNIT_US: Final = 100_000
-GAP_CAP: Final = 365 * 24 * 36_000
-"""A longer gap counts as one year, so that no sum of squares within a century overflows 64 bits."""
+GAP_CAP: Final = 100 * 24 * 36_000
+"""A longer gap counts as 100 days, so that no sum of squares within a century overflows 64 bits."""
 TOKEN_CAP: Final = 1_000_000_000
 """More tokens in one exchange are a mistake in the log; the cap keeps sums within 64 bits."""
 
@@ -32,6 +31,22 @@ DISTINCT_COLUMNS: Final = {
     "operations": "operation",
 }
 _MANY_VALUED: Final = ("sessions", "end_users")
+_SUMMED: Final = (
+    "account_id",
+    "org_id",
+    "channel",
+    "turn",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cached_tokens",
+    "status",
+    "error_code",
+    "logprobs",
+    "temperature",
+    "tool_count",
+    "stream",
+)
 _TOKENS: Final = ("input", "output", "reasoning", "cached")
 
 ACCOUNT_COLUMNS: Final = {
@@ -57,7 +72,7 @@ ACCOUNT_COLUMNS: Final = {
     "with_tools": "exchanges that offered tools",
     "streams": "streamed exchanges",
     "gaps": "pauses between neighbouring exchanges (exchanges - 1)",
-    "gap_sum": "sum of the pauses, each in whole units of 100 ms and at most a year",
+    "gap_sum": "sum of the pauses, each in whole units of 100 ms and at most 100 days",
     "gap_squares": "sum of their squares",
     "gap_max": "the longest, 0 if there is none",
 }
@@ -70,14 +85,13 @@ def account_features(exchanges: ibis.Table) -> ibis.Table:
     Groupings with an eight-byte key in place of the account's name, each over only the columns that it needs,
     are joined to the one that keeps the name: that halves the cost of a single wide one.
     """
-    narrow = exchanges.mutate(account=compact(exchanges.account_id), at=instant_us(exchanges.ts))
-    sides = (_rhythm(narrow), _profile(narrow), *(_spread(narrow, name) for name in _MANY_VALUED))
+    sides = (_rhythm(exchanges), _profile(exchanges), *(_spread(exchanges, name) for name in _MANY_VALUED))
     sums = _sums(exchanges)
-    joined = reduce(
-        lambda left, side: left.left_join(side, "account").drop("account_right"),
-        sides,
-        sums.mutate(account=compact(sums.account_id)),
-    )
+    joined = sums.mutate(account=compact(sums.account_id))
+    for number, side in enumerate(sides):
+        # One name per side keeps this a single join of many tables rather than a nest of joins of two.
+        key = f"account_{number}"
+        joined = joined.left_join(side.rename({key: "account"}), [("account", key)])
     filled = {
         name: joined[name].coalesce(0).cast("int64")
         for name in ACCOUNT_COLUMNS
@@ -89,8 +103,8 @@ def account_features(exchanges: ibis.Table) -> ibis.Table:
 
 def _sums(t: ibis.Table) -> ibis.Table:
     """Everything that one grouping by account can count and add up."""
-    t = t.mutate(at=instant_us(t.ts))
-    t = t.mutate(hour=quotient(t.at, HOUR_US) % 24)
+    at = instant_us(t.ts)
+    t = t.select(*_SUMMED, at=at, hour=quotient(at, HOUR_US) % 24)
     tokens = {f"{kind}_tokens": t[f"{kind}_tokens"] for kind in _TOKENS}
     return t.group_by("account_id").aggregate(
         exchanges=t.count(),
@@ -114,6 +128,7 @@ def _sums(t: ibis.Table) -> ibis.Table:
 
 def _rhythm(t: ibis.Table) -> ibis.Table:
     """Pauses between an account's neighbouring exchanges, its days and hours, and its fullest hour."""
+    t = t.select(account=compact(t.account_id), at=instant_us(t.ts))
     hour_before = ibis.range_window(group_by=t.account, order_by=t.at, preceding=HOUR_US, following=0)
     t = t.select(
         "account",
@@ -121,10 +136,11 @@ def _rhythm(t: ibis.Table) -> ibis.Table:
         previous=t.at.lag().over(group_by=t.account, order_by=t.at),
         inside=t.count().over(hour_before),
     )
+    gap = quotient(t.at - t.previous, GAP_UNIT_US)
     t = t.select(
         "account",
         "inside",
-        gap=ibis.least(quotient(t.at - t.previous, GAP_UNIT_US), GAP_CAP),
+        gap=ibis.ifelse(gap > GAP_CAP, GAP_CAP, gap),  # LEAST would turn NULL into the cap
         new_hour=t.previous.isnull() | (quotient(t.at, HOUR_US) != quotient(t.previous, HOUR_US)),
         new_day=t.previous.isnull() | (quotient(t.at, DAY_US) != quotient(t.previous, DAY_US)),
     )
@@ -145,14 +161,16 @@ def _profile(t: ibis.Table) -> ibis.Table:
     The combinations are few, so they are found first, and the distinct values among them.
     """
     names = [name for name in DISTINCT_COLUMNS if name not in _MANY_VALUED]
-    profiles = t.select("account", **{name: compact(t[DISTINCT_COLUMNS[name]]) for name in names}).distinct()
+    profiles = t.select(
+        account=compact(t.account_id), **{name: compact(t[DISTINCT_COLUMNS[name]]) for name in names}
+    ).distinct()
     return profiles.group_by("account").aggregate(**{name: profiles[name].nunique() for name in names})
 
 
 def _spread(t: ibis.Table, name: str) -> ibis.Table:
     """Distinct values of a column in which nearly every exchange may differ."""
     column = t[DISTINCT_COLUMNS[name]]
-    pairs = t.filter(column.notnull()).select("account", value=compact(column)).distinct()
+    pairs = t.filter(column.notnull()).select(account=compact(t.account_id), value=compact(column)).distinct()
     return pairs.group_by("account").aggregate(**{name: pairs.count()})
 
 

@@ -160,10 +160,11 @@ class Engine:
     def _sql(self, expr: ibis.Table) -> str:
         # DuckDB keeps what several branches read, here the widened log itself, in memory whole; reading the few
         # columns that a branch needs again takes half the time and a quarter of the memory.
-        query = sqlglot.parse_one(self.backend.compile(expr), dialect="duckdb")
+        query = self.backend.compiler.to_sqlglot(expr.unbind())
         for shared in query.find_all(sqlglot.exp.CTE):
             shared.args["materialized"] = False
-        return query.sql(dialect="duckdb")
+        sql: str = query.sql(dialect="duckdb", copy=False)
+        return sql
 
     def _scan(self, paths: list[str]) -> ibis.Table:
         name = f"_files_{next(self._numbers)}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import ibis
 
-from stillwatch.features.engine import instant_us, quotient
+from stillwatch.features.engine import Engine, instant_us, quotient
 from stillwatch.records.exchange import EXCHANGE_SCHEMA, REQUIRED_FIELDS
 
 
@@ -39,7 +39,7 @@ def field_coverage(exchanges: ibis.Table) -> dict[str, int]:
     """How many exchanges carry each optional field, counted in one pass over the log."""
     optional = [name for name in EXCHANGE_SCHEMA.names if name not in REQUIRED_FIELDS]
     counts = exchanges.aggregate(**{name: exchanges[name].count() for name in optional})
-    row = counts.to_pyarrow().to_pylist()[0]
+    row = Engine(exchanges.get_backend()).to_arrow(counts).to_pylist()[0]
     return {name: int(row[name]) for name in optional}
 
 
