@@ -36,12 +36,12 @@ def expected(parts: list[list[str]]) -> dict[int, list[int]]:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.lists(st.sampled_from("abcdefgh") | st.text(max_size=2), max_size=12), max_size=4),
-    st.sampled_from([1, 5, 1000]),
-    st.booleans(),
+    parts=st.lists(st.lists(st.sampled_from("abcdefgh") | st.text(max_size=2), max_size=12), max_size=4),
+    held_rows=st.sampled_from([1, 5, 1000]),
+    clash=st.booleans(),
 )
 def test_first_in_input_order_stays(
-    tmp_path_factory: pytest.TempPathFactory, parts: list[list[str]], held_rows: int, clash: bool
+    tmp_path_factory: pytest.TempPathFactory, parts: list[list[str]], held_rows: int, *, clash: bool
 ) -> None:
     work = tmp_path_factory.mktemp("ids")
     assert repeated(parts, work, held_rows, clash=clash) == expected(parts)

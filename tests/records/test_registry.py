@@ -16,7 +16,8 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_registry(tmp_path: Path) -> None:
-    more = 'account_ids = ["a"]\nmodels = ["m"]\nmax_exchanges_per_day = 5\nvalid_from = 2026-01-01\nvalid_to = 2026-12-31\n'
+    more = 'account_ids = ["a"]\nmodels = ["m"]\nmax_exchanges_per_day = 5\n'
+    more += "valid_from = 2026-01-01\nvalid_to = 2026-12-31\n"
     [entry] = load_registry(write(tmp_path, ENTRY + more))
     assert (entry.id, entry.kind, entry.account_ids, entry.models) == ("e1", "distillation", ("a",), ("m",))
     assert (entry.valid_from, entry.valid_to) == (date(2026, 1, 1), date(2026, 12, 31))

@@ -51,7 +51,7 @@ def test_printable_keeps_text() -> None:
 
 
 @pytest.mark.parametrize(("rejected", "refused"), [(0, False), (1, False), (2, True)])
-def test_limit(rejected: int, refused: bool) -> None:
+def test_limit(*, rejected: int, refused: bool) -> None:
     counts = Counts(100, 100 - rejected, 0, rejected)
     if refused:
         with pytest.raises(InputRejectedError) as caught:

@@ -113,17 +113,19 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(EXCHANGE_SCHEMA.names) | st.text(max_size=5), json_values, max_size=8))
 def test_any_object_is_a_row_or_has_a_reason(record: dict[str, Any]) -> None:
+    reason, rows = "", 0
     try:
-        batch = to_batch([to_row(GOOD | record)])
+        rows = to_batch([to_row(GOOD | record)]).num_rows
     except RecordError as error:
-        assert error.reason in REASONS
-    else:
-        assert batch.num_rows == 1
+        reason = error.reason
+    assert rows == 1 or reason in REASONS
 
 
 @given(st.binary(max_size=60))
 def test_any_line_is_an_object_or_has_a_reason(line: bytes) -> None:
+    found: object = None
     try:
-        assert isinstance(decode_object(line), dict)
+        found = decode_object(line)
     except RecordError as error:
-        assert error.reason in REASONS
+        found = error.reason
+    assert isinstance(found, dict) or found in REASONS

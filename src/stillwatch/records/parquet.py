@@ -89,7 +89,8 @@ class ParquetSource:
     def copy(self, target: Path, without: Int64Array) -> int:
         """Write the rows that are not in `without` (sorted, from 0) to a new file; return how many."""
         written = start = 0
-        with pq.ParquetWriter(target, self._target_schema(), compression=COMPRESSION) as writer:
+        schema = self._target_schema()
+        with pq.ParquetWriter(target, schema, compression=COMPRESSION) as writer:
             for batch in self.batches():
                 low, high = np.searchsorted(without, [start, start + batch.num_rows])
                 start += batch.num_rows
@@ -97,7 +98,8 @@ class ParquetSource:
                 keep[without[low:high] - (start - batch.num_rows)] = False
                 kept = batch.filter(pa.array(keep))
                 if kept.num_rows:
-                    writer.write_batch(kept)
+                    columns = [kept.column(name) for name in schema.names]
+                    writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
                     written += kept.num_rows
         return written
 

@@ -107,7 +107,8 @@ def test_reads_who_what_and_how_of_a_streamed_call() -> None:
         "end_user_id": "their-user", "session_id": "trace-1", "operation": "chat", "client_ip": "192.0.2.7",
         "system": "Be brief.", "prompt": "Weather?", "turn": 1, "tool_names": ["weather"], "tool_count": 1,
         "response": 'One moment.\n{"name":"weather","arguments":{"city":"Rome"}}', "finish_reason": "tool_calls",
-        "input_tokens": 20, "cached_tokens": 4, "reasoning_tokens": 3, "latency_ms": 1500, "ttft_ms": 250, "status": 200,
+        "input_tokens": 20, "cached_tokens": 4, "reasoning_tokens": 3, "latency_ms": 1500, "ttft_ms": 250,
+        "status": 200,
     }  # fmt: skip
     assert {name: exchange[name] for name in expected} == expected
     assert exchange["ts"].isoformat() == "2026-05-01T10:00:00+00:00"
