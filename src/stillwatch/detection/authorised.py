@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.detection.campaigns.build import rfc3339
 from stillwatch.detection.exposure import exposure_of
 from stillwatch.detection.findings.model import Alternative, Campaign, Member
+from stillwatch.detection.moments import rfc3339
 from stillwatch.detection.owners import Owners
 from stillwatch.detection.population import Population
 from stillwatch.identifiers import campaign_id

@@ -27,6 +27,11 @@ class Owners:
     number: Ints
     organisation: list[str | None]
 
+    @property
+    def known(self) -> bool:
+        """Whether the log or the account records declare any organisation at all."""
+        return any(self.organisation)
+
 
 def resolve_owners(population: Population, records: pa.Table | None) -> Owners:
     """Resolve each account to the organisation that its record or its exchanges declare, or to its parent."""

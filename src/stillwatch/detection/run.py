@@ -10,14 +10,17 @@ from stillwatch import __version__
 from stillwatch.detection.accounts import judge_accounts
 from stillwatch.detection.authorised import authorised_campaigns, covered_accounts
 from stillwatch.detection.calibration import Calibrated, calibrate
-from stillwatch.detection.campaigns.build import build_campaigns, rfc3339
+from stillwatch.detection.campaigns.build import build_campaigns
 from stillwatch.detection.campaigns.casefile import Casefile
+from stillwatch.detection.campaigns.communities import find_communities
 from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.campaigns.infrastructure import index_links
 from stillwatch.detection.campaigns.pictures import add_pictures, bucket_us
+from stillwatch.detection.campaigns.pools import build_pools
 from stillwatch.detection.findings.model import Findings
 from stillwatch.detection.findings.writer import write_findings
 from stillwatch.detection.inputs import Beside, DetectRequest, read_beside
+from stillwatch.detection.moments import rfc3339
 from stillwatch.detection.owners import resolve_owners
 from stillwatch.detection.periods import Logs, Tables, exchanges_of, load_population, load_tables, read_periods
 from stillwatch.detection.population import Population
@@ -55,7 +58,10 @@ def detect(request: DetectRequest) -> DetectResult:
         tables = load_tables(engine, logs.window, beside.accounts, work, clock)
         case = _casefile(request, beside, population, history, tables)
         with clock.stage("campaigns") as ticker:
-            built = build_campaigns(case, KnownCampaigns(request.out))
+            communities = find_communities(case.links, case.seed)
+            built = build_campaigns(case, communities, KnownCampaigns(request.out))
+            harvesters = [one.group.accounts for one in built if one.campaign.kind == "harvest"]
+            pools = build_pools(case, communities, np.concatenate([*harvesters, np.empty(0, np.int64)]))
             ticker.advance(len(population.store))
         with clock.stage("accounts") as ticker:
             calibrated = calibrate(population, history or population, beside.accounts, request.fpr)
@@ -64,7 +70,7 @@ def detect(request: DetectRequest) -> DetectResult:
             exchanges = exchanges_of(engine, logs.window, work)
             traffic = engine.to_arrow(window_counts(exchanges, bucket_us(population)))
             campaigns = add_pictures(built, population, traffic, logs.window.files)
-        campaigns += authorised_campaigns(population, case.covered, beside.registry)
+        campaigns += pools + authorised_campaigns(population, case.covered, beside.registry)
         accounts = judge_accounts(population, calibrated, campaigns, request.fpr)
         findings = Findings(
             accounts=accounts,

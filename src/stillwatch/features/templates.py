@@ -22,8 +22,8 @@ HISTORY_RATIO = 20
 MAX_FAMILIES = 2_000
 _CORE_RATE = 0.15
 _CORE_LIFT = 0.5
-_OWN_LIFT = 0.8
-_ROUNDS = 3
+_OWN_LIFT = 0.5
+_ROUNDS = 4
 
 Ints = npt.NDArray[np.int64]
 Tokens = npt.NDArray[np.uint64]

@@ -1,15 +1,13 @@
 """From families of exchanges to campaigns: judge, group, weigh, name."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.coincidence import coincidence_p_value, pair_rate
-from stillwatch.detection.campaigns.communities import find_communities
-from stillwatch.detection.campaigns.evidence import group_p_value, weigh
+from stillwatch.detection.campaigns.evidence import group_p_value, weigh_frame
 from stillwatch.detection.campaigns.families import FamilyFacts, find_families
 from stillwatch.detection.campaigns.grouping import Group, group_families
 from stillwatch.detection.campaigns.identity import KnownCampaigns, frame_sketch
@@ -18,6 +16,7 @@ from stillwatch.detection.campaigns.kind import alternatives, kind_of, passes_fo
 from stillwatch.detection.campaigns.response import campaign_action, confidence_of
 from stillwatch.detection.exposure import exposure_of
 from stillwatch.detection.findings.model import Campaign, Confidence, Kind, Member, Template
+from stillwatch.detection.moments import rfc3339
 from stillwatch.detection.population import Population
 
 Ints = npt.NDArray[np.int64]
@@ -34,7 +33,7 @@ class Built:
     group: Group
 
 
-def build_campaigns(case: Casefile, known: KnownCampaigns) -> list[Built]:
+def build_campaigns(case: Casefile, communities: list[Ints], known: KnownCampaigns) -> list[Built]:
     """Find the campaigns of a window that show in its text, the one with most exchanges first."""
     population = case.population
     past = case.history.store if case.history is not None else None
@@ -44,9 +43,9 @@ def build_campaigns(case: Casefile, known: KnownCampaigns) -> list[Built]:
     judged: list[tuple[FamilyFacts, Kind]] = []
     for family in families:
         p_value = coincidence_p_value(family.owners, owners, rate)
-        judged.append((family, kind_of(family, p_value, case.fpr)))
+        judged.append((family, kind_of(family, p_value, case.fpr, owners_known=case.owners.known)))
     community = np.full(len(population), -1, np.int64)
-    for number, accounts in enumerate(find_communities(case.links, case.seed)):
+    for number, accounts in enumerate(communities):
         community[accounts] = number
     groups = group_families(judged, community)
     return [
@@ -85,7 +84,7 @@ def _part(population: Population, accounts: npt.NDArray[np.bool_]) -> Population
 def _campaign(case: Casefile, known: KnownCampaigns, group: Group, p_value: float, community: Ints) -> Campaign:
     population = case.population
     shared = shared_infrastructure(case.links, group.accounts)
-    evidence, capabilities = weigh(case, group, p_value, shared)
+    evidence, capabilities = weigh_frame(case, group, p_value, shared)
     confidence: Confidence = confidence_of(evidence) if group.kind == "harvest" else _certainty(group)
     seen = population.store.ts_us[group.rows]
     ids = population.ids
@@ -102,7 +101,7 @@ def _campaign(case: Casefile, known: KnownCampaigns, group: Group, p_value: floa
         models=sorted(population.store.models[number] for number in models),
         templates=[_template(family, ids) for family in group.families],
         evidence=evidence,
-        alternatives=alternatives(group.families[0], p_value),
+        alternatives=alternatives(group.families[0], p_value, owners_known=case.owners.known),
         recommended_action=campaign_action(group.kind, confidence, evidence, calibrated=case.history is not None),
         exposure=exposure_of(population.store, group.rows, capabilities),
         shared_keys=shared_keys(case.links, shared.accounts, ids) if shared.kinds else [],
@@ -140,8 +139,3 @@ def _template(family: FamilyFacts, ids: list[str]) -> Template:
         accounts=int(family.accounts.size),
         account_ids=[ids[account] for account in family.accounts],
     )
-
-
-def rfc3339(moment_us: int) -> str:
-    """Return a moment (µs since 1970 UTC) as RFC 3339, to the second."""
-    return datetime.fromtimestamp(moment_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,18 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import stats
 
-from stillwatch.detection.population import Population
+from stillwatch.detection.population import Floats, Population
 from stillwatch.features.sketch import load_cues
 from stillwatch.records.registry import Release
 from stillwatch.statistics import binomial_tail
 
 Ints = npt.NDArray[np.int64]
 
-DAY_US = 86_400_000_000
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
 _PIVOT_DAYS = 2
 _MIN_TIMED = 5
+_ONLY_FRAME = 0.5
+_PERMUTATIONS = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +31,46 @@ class Conduct:
     detail: str
 
 
-def first_use_synchrony(population: Population, rows: Ints) -> Conduct | None:
-    """Did the accounts take the frame up together? Kolmogorov-Smirnov test against the others' first exchange.
+def first_use_synchrony(population: Population, rows: Ints, seed: int) -> Conduct | None:
+    """Did the accounts take the frame up closer together than their own activity explains?
 
-    `rows` are the campaign's rows of the store. None with fewer than five accounts.
+    Permutation test: each account's uses of the frame are put at random among its exchanges, and the middle half of the
+    accounts' first uses is measured again. `rows` are the campaign's rows of the store. None with fewer than five
+    accounts, or where the accounts did nothing else, for then there is nothing to compare with.
     """
-    account = population.row_account[rows]
-    order = np.lexsort((population.store.ts_us[rows], account))
-    accounts, first = np.unique(account[order], return_index=True)
-    if accounts.size < _MIN_TIMED:
+    uses = np.bincount(population.row_account[rows], minlength=len(population))
+    accounts = np.flatnonzero(uses)
+    own = np.flatnonzero(np.isin(population.row_account, accounts))
+    own = own[np.lexsort((population.store.ts_us[own], population.row_account[own]))]
+    times = population.store.ts_us[own]
+    _, start, size = np.unique(population.row_account[own], return_index=True, return_counts=True)
+    if accounts.size < _MIN_TIMED or (size == uses[accounts]).mean() > _ONLY_FRAME:
         return None
-    taken_up = population.store.ts_us[rows][order][first]
-    others = np.delete(population.ints("first_us"), accounts)
-    if others.size < _MIN_TIMED:
+    in_frame = np.isin(own, rows)
+    first = times[in_frame][np.unique(population.row_account[own][in_frame], return_index=True)[1]]
+    observed = _middle_half(first[None, :])[0]
+    chance = np.random.default_rng(seed).random((_PERMUTATIONS, accounts.size))
+    place = (size * (1 - chance ** (1 / uses[accounts]))).astype(np.int64)
+    p_value = (1 + int((_middle_half(times[start + place]) <= observed).sum())) / (1 + _PERMUTATIONS)
+    return Conduct(p_value, f"half of {accounts.size} accounts took the frame up within {observed / HOUR_US:.1f} hours")
+
+
+def first_seen_synchrony(population: Population, accounts: Ints) -> Conduct | None:
+    """Did the accounts appear together? Two-sample Kolmogorov-Smirnov test of their first exchanges against others'."""
+    first = population.ints("first_us")
+    others = np.delete(first, accounts)
+    if min(accounts.size, others.size) < _MIN_TIMED:
         return None
-    p_value = float(stats.ks_2samp(taken_up, others).pvalue)
-    middle = np.percentile(taken_up, [25, 75])
-    hours = (middle[1] - middle[0]) / 3_600_000_000
-    return Conduct(p_value, f"half of {accounts.size} accounts took the frame up within {hours:.1f} hours")
+    hours = _middle_half(first[accounts][None, :])[0] / HOUR_US
+    p_value = float(stats.ks_2samp(first[accounts], others).pvalue)
+    return Conduct(p_value, f"half of {accounts.size} accounts appeared within {hours:.1f} hours")
+
+
+def _middle_half(moments: Ints) -> Floats:
+    """Return the width of the middle half of each row, in µs."""
+    low, high = np.percentile(moments, [25, 75], axis=1)
+    width: Floats = high - low
+    return width
 
 
 def harvest_intent(population: Population, rows: Ints, accounts: Ints) -> tuple[Conduct | None, list[str]]:
@@ -83,16 +109,15 @@ def release_pivot(
 
     `model_days` is the table of features.links.model_days. The most telling release counts, times the number tried.
     """
-    ids = np.array(population.ids, dtype=object)
-    member = np.isin(np.array(model_days.column("account_id").to_pylist(), dtype=object), ids[accounts])
-    model = np.array(model_days.column("model").to_pylist(), dtype=object)
+    account = np.asarray(pc.index_in(model_days.column("account_id"), population.table.column("account_id")))
+    member = np.isin(account, accounts)
+    model = np.asarray(model_days.column("model"), dtype=object)
     day = np.asarray(model_days.column("day"))
     best: Conduct | None = None
     for release in releases:
         released = int(release.released_at.timestamp() * 1e6) // DAY_US
         early = (model == release.model) & (day >= released) & (day < released + _PIVOT_DAYS)
-        names = np.array(model_days.column("account_id").to_pylist(), dtype=object)
-        moved, others = len(set(names[early & member])), len(set(names[early & ~member]))
+        moved, others = np.unique(account[early & member]).size, np.unique(account[early & ~member]).size
         rate = (others + 1) / (len(population) - accounts.size + 2)
         p_value = min(1.0, binomial_tail(moved, accounts.size, rate) * len(releases)) if moved else 1.0
         detail = (

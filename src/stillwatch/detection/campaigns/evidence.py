@@ -1,11 +1,13 @@
 """The evidence for a campaign, piece by piece, in bits that add up; and which pieces are independent of the linkage."""
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.coincidence import coincidence_p_value
 from stillwatch.detection.campaigns.conduct import (
     Conduct,
+    first_seen_synchrony,
     first_use_synchrony,
     handle_replay,
     harvest_intent,
@@ -18,39 +20,62 @@ from stillwatch.detection.campaigns.kind import BENCHMARK_OVERLAP
 from stillwatch.detection.findings.model import Evidence, Factor
 from stillwatch.statistics import binomial_tail, evidence_bits
 
+Ints = npt.NDArray[np.int64]
+
 INDEPENDENT = frozenset({"shared_infrastructure", "release_pivot", "handle_replay"})
 """Signals that are evidence of another kind than a common frame, and can carry a block.
 
 Intent is read from the same text. Synchrony is not among them either: when a tool is published, strangers take up its
 frame on one day.
 """
-_BOUNDS = {"repeat_use": 10.0, "partition": 10.0, "harvest_intent": 5.0, "first_use_synchrony": 10.0}
+_BOUNDS = {
+    "repeat_use": 10.0,
+    "partition": 10.0,
+    "harvest_intent": 5.0,
+    "first_use_synchrony": 10.0,
+    "first_seen_synchrony": 10.0,
+}
 _REPEAT_RATE = 0.2
 _ITEMS_AT_MOST = 30
 
 
-def weigh(
+def weigh_frame(
     case: Casefile, group: Group, p_value: float, infrastructure: SharedInfrastructure
 ) -> tuple[list[Evidence], list[str]]:
     """Return the evidence for a group of families, and the capabilities that its prompts are after."""
     largest = group.families[0]
-    evidence = [_linkage(case, largest, p_value), _repeat_use(largest), _partition(largest)]
-    evidence.append(_infrastructure(infrastructure, group.accounts.size))
     intent, capabilities = harvest_intent(case.population, group.rows, group.accounts)
-    conducts: tuple[tuple[str, Factor, Conduct | None], ...] = (
-        ("first_use_synchrony", "timing", first_use_synchrony(case.population, group.rows)),
-        ("harvest_intent", "capability_concentration", intent),
-        (
-            "release_pivot",
-            "development_timeline",
-            release_pivot(case.population, case.model_days, group.accounts, case.releases),
-        ),
-        ("handle_replay", "circumvention", handle_replay(case.population, case.replays, group.accounts)),
-    )
-    for signal, factor, conduct in conducts:
-        if conduct is not None:
-            evidence.append(_piece(factor, signal, conduct.p_value, conduct.detail))
+    evidence = [
+        _linkage(case, largest, p_value),
+        _repeat_use(largest),
+        _partition(largest),
+        _infrastructure(infrastructure, group.accounts.size),
+        *_conduct("first_use_synchrony", "timing", first_use_synchrony(case.population, group.rows, case.seed)),
+        *_conduct("harvest_intent", "capability_concentration", intent),
+        *_shared_conduct(case, group.accounts),
+    ]
     return evidence, capabilities
+
+
+def weigh_pool(case: Casefile, accounts: Ints, infrastructure: SharedInfrastructure) -> list[Evidence]:
+    """Return the evidence for accounts (numbers) that rare values tie together, whatever they wrote."""
+    return [
+        _infrastructure(infrastructure, accounts.size),
+        *_conduct("first_seen_synchrony", "timing", first_seen_synchrony(case.population, accounts)),
+        *_shared_conduct(case, accounts),
+    ]
+
+
+def _shared_conduct(case: Casefile, accounts: Ints) -> list[Evidence]:
+    pivot = release_pivot(case.population, case.model_days, accounts, case.releases)
+    return [
+        *_conduct("release_pivot", "development_timeline", pivot),
+        *_conduct("handle_replay", "circumvention", handle_replay(case.population, case.replays, accounts)),
+    ]
+
+
+def _conduct(signal: str, factor: Factor, conduct: Conduct | None) -> list[Evidence]:
+    return [] if conduct is None else [_piece(factor, signal, conduct.p_value, conduct.detail)]
 
 
 def _piece(factor: Factor, signal: str, p_value: float, detail: str) -> Evidence:

@@ -30,6 +30,7 @@ class FamilyFacts:
         owners: how many owners they have; `effective_owners`: counting each by its part of the family.
         repeating: owners that sent two or more.
         coverage: median part of a member's text that belongs to the frame.
+        asking: part of its exchanges with a cue phrase (features/cues.toml).
         public: part of the frame that is a public template.
     """
 
@@ -40,6 +41,7 @@ class FamilyFacts:
     effective_owners: float
     repeating: int
     coverage: float
+    asking: float
     overlap: Overlap
     public: float
     tokens: npt.NDArray[np.uint64]
@@ -97,6 +99,7 @@ def _describe(
             effective_owners=effective_number(per_owner),
             repeating=int((per_owner > 1).sum()),
             coverage=float(np.median(family.coverage)),
+            asking=float((population.store.cues[rows] != 0).mean()),
             overlap=measure_overlap(population.store.content[rows], account, hot.minhash[full]),
             public=float(np.isin(frame, public).mean()),
             tokens=family.tokens,

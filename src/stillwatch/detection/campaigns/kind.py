@@ -16,6 +16,9 @@ THIN_COVERAGE = 0.1
 REPEATING = 0.3
 """A thinner frame needs this part of the owners to send it again and again; a fashion is tried once."""
 PUBLIC_PART = 0.5
+FEW_OWNERS = 10.0
+"""Where nothing tells who owns an account, fewer effective owners may be one customer's keys all the same."""
+ASKING = 0.5
 
 
 def passes_for_harvest(family: FamilyFacts) -> bool:
@@ -31,27 +34,40 @@ def passes_for_harvest(family: FamilyFacts) -> bool:
     )
 
 
-def kind_of(family: FamilyFacts, p_value: float, fpr: float) -> Kind:
-    """Return the kind of a family whose coincidence p-value is given; harvest only below `fpr`."""
+def may_be_one_customer(family: FamilyFacts, *, owners_known: bool) -> bool:
+    """Tell whether one customer with several keys explains a family.
+
+    Where no organisation is declared anywhere, a small family is given the benefit of the doubt, unless most of its
+    prompts ask for what a student model is trained on.
+    """
+    if family.effective_owners < MIN_OWNERS:
+        return True
+    return not owners_known and family.effective_owners < FEW_OWNERS and family.asking < ASKING
+
+
+def kind_of(family: FamilyFacts, p_value: float, fpr: float, *, owners_known: bool) -> Kind:
+    """Return the kind of a family whose coincidence p-value is given; harvest only up to `fpr`."""
     if family.effective_owners < MIN_OWNERS:
         return "single_organisation"
     if family.overlap.share >= BENCHMARK_OVERLAP:
         return "public_benchmark"
-    if passes_for_harvest(family) and p_value <= fpr:
+    doubtful = may_be_one_customer(family, owners_known=owners_known)
+    if passes_for_harvest(family) and p_value <= fpr and not doubtful:
         return "harvest"
     return "unclear"
 
 
-def alternatives(family: FamilyFacts, p_value: float) -> list[Alternative]:
+def alternatives(family: FamilyFacts, p_value: float, *, owners_known: bool) -> list[Alternative]:
     """Return the innocent explanations of a family, and why each was kept or dropped."""
-    one_customer = family.effective_owners < MIN_OWNERS
+    one_customer = may_be_one_customer(family, owners_known=owners_known)
+    declared = "declared owners" if owners_known else "accounts, no owner being declared anywhere"
     benchmark = family.overlap.share >= BENCHMARK_OVERLAP
     public = family.public >= PUBLIC_PART
     return [
         Alternative(
             explanation="one customer's application with many keys or accounts",
             kept=one_customer,
-            why=f"{family.owners} declared owners, {family.effective_owners:.1f} counted by their part of the traffic",
+            why=f"{family.owners} {declared}, {family.effective_owners:.1f} counted by their part of the traffic",
         ),
         Alternative(
             explanation="strangers who run one public benchmark or question list",

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.detection.campaigns.build import Built, rfc3339
+from stillwatch.detection.campaigns.build import Built
 from stillwatch.detection.campaigns.families import FamilyFacts
 from stillwatch.detection.campaigns.texts import emptied, read_prompts, sample_rows
 from stillwatch.detection.findings.model import Campaign, DailyCount
+from stillwatch.detection.moments import rfc3339
 from stillwatch.detection.population import Population
 
 Ints = npt.NDArray[np.int64]
