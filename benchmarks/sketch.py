@@ -6,6 +6,7 @@ Zipf's law from 50,000, with capitals, punctuation and numbers, so that they com
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,13 +57,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--mean-words", type=int, default=140)
-    rows, mean_words = (parsed := parser.parse_args()).rows, parsed.mean_words
+    arguments = parser.parse_args()
+    rows, mean_words = arguments.rows, arguments.mean_words
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         files = write_prompts(directory / "log", rows, mean_words)
         paths = [str(path) for path in files]
-        characters = sum(pq.read_metadata(path).num_rows for path in files)
-        print(f"{characters:,} prompts, {sum(path.stat().st_size for path in files) / 2**20:,.0f} MiB of Parquet")
+        print(f"{rows:,} prompts, {sum(path.stat().st_size for path in files) / 2**20:,.0f} MiB of Parquet")
         python = [sys.executable, "-c"]
         commands = {
             "read account and prompt (pyarrow)": [*python, _READ, *paths],
@@ -85,7 +86,7 @@ def main() -> None:
 def measure(command: list[str], directory: Path) -> Cost:
     """Run a command to its end; start-up included."""
     for output in ("store", "out"):
-        subprocess.run(["rm", "-rf", str(directory / output)], check=True)  # noqa: S607 - found on PATH
+        shutil.rmtree(directory / output, ignore_errors=True)
     started = time.perf_counter()
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

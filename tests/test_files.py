@@ -1,4 +1,7 @@
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +68,34 @@ def test_a_run_of_another_user_counts_as_living(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "kill", refuse)
     with work_directory(tmp_path):
         assert foreign.exists()
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stillwatch.files import replacing, work_directory
+out = Path(sys.argv[1])
+with work_directory(out) as work, replacing(out / "accounts.jsonl") as stream:
+    (work / "part.parquet").write_bytes(b"half")
+    stream.write(b"half" * 100_000)
+    stream.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_run_leaves_nothing_that_looks_whole_and_the_next_one_clears_its_work(tmp_path: Path) -> None:
+    replace_file(tmp_path / "accounts.jsonl", b"whole")
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert [name for name in left if not name.startswith(".")] == ["accounts.jsonl"]
+    assert (tmp_path / "accounts.jsonl").read_bytes() == b"whole"
+    assert any(name.startswith(".work-") for name in left)
+    with work_directory(tmp_path) as work:
+        assert [path.name for path in tmp_path.glob(".work-*")] == [work.name]
+        assert list(work.iterdir()) == []
+
+
+def test_other_users_cannot_look_into_the_work_directory(tmp_path: Path) -> None:
+    with work_directory(tmp_path) as work:
+        assert work.stat().st_mode & 0o077 == 0
