@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.detection.inputs import DetectRequest
 from stillwatch.detection.population import Population
 from stillwatch.features.account import account_features
-from stillwatch.features.engine import Engine
+from stillwatch.features.engine import Engine, Relation
 from stillwatch.features.links import account_links, handle_replays, model_days
 from stillwatch.features.store import build_store
 from stillwatch.progress import StageClock
@@ -49,7 +48,7 @@ def read_periods(request: DetectRequest, work: Path, clock: StageClock) -> Logs:
     return Logs(window, history)
 
 
-def exchanges_of(engine: Engine, dataset: Dataset, work: Path) -> ibis.Table:
+def exchanges_of(engine: Engine, dataset: Dataset, work: Path) -> Relation:
     """Return the exchanges of a dataset; an empty one has all columns and no row."""
     if dataset.files:
         return engine.exchanges(dataset.files)

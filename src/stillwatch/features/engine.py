@@ -23,6 +23,9 @@ from ibis.backends.duckdb import Backend as DuckDB
 from stillwatch.errors import UsageError
 from stillwatch.records.exchange import EXCHANGE_SCHEMA
 
+Relation = ibis.Table
+"""A table that the engine has not computed yet; what holds one outside of features need not know Ibis."""
+
 _UNITS: Final = {"": 1, "B": 1} | {
     f"{prefix}{suffix}": base**power
     for power, prefix in enumerate("KMGT", start=1)
