@@ -105,23 +105,31 @@ def _lower(code: int) -> int:
 
 
 @numba.njit
+def _continues(data: Bytes, at: int, end: int, more: int) -> bool:
+    """Tell whether `more` bytes follow the lead byte at `at` as UTF-8 has it."""
+    found = 0
+    for place in range(at + 1, min(at + 1 + more, end)):
+        found += data[place] & 0xC0 == 0x80
+    return found == more
+
+
+@numba.njit
 def _read_character(data: Bytes, at: int, end: int) -> tuple[int, int, np.int64]:
     """Class and length in bytes of the character at `at`, and what it folds to: a code below 0x800, or -1 (itself)."""
     lead = np.int64(data[at])
     if lead < 0x80:
         return _ascii_class(lead), 1, lead | np.int64(0x20)
     kind, length, code = _LETTER, 1, np.int64(-1)
-    if lead >= 0xF0:
-        hidden = lead == 0xF3 and at + 1 < end and data[at + 1] == 0xA0
-        kind, length = (_SKIP if hidden else _IDEOGRAPH), min(4, end - at)
-    elif lead >= 0xE0 and at + 2 < end:
+    if lead >= 0xF0 and _continues(data, at, end, 3):
+        kind, length = (_SKIP if lead == 0xF3 and data[at + 1] == 0xA0 else _IDEOGRAPH), 4
+    elif 0xE0 <= lead < 0xF0 and _continues(data, at, end, 2):
         code = ((lead & 0x0F) << 12) | ((np.int64(data[at + 1]) & 0x3F) << 6) | (np.int64(data[at + 2]) & 0x3F)
         length = 3
         if 0xFF01 <= code <= 0xFF5E:
             kind, code = _ascii_class(code - 0xFEE0), (code - 0xFEE0) | 0x20
         else:
             kind, code = _plane_class(code), np.int64(-1)
-    elif 0xC0 <= lead < 0xE0 and at + 1 < end:
+    elif 0xC2 <= lead < 0xE0 and _continues(data, at, end, 1):
         length = 2
         code = ((lead & 0x1F) << 6) | (np.int64(data[at + 1]) & 0x3F)
         if lead == 0xC2:
