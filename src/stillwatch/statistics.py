@@ -9,6 +9,9 @@ Floats = npt.NDArray[np.float64]
 MAX_BITS = 30.0
 """No single piece of evidence counts for more: beyond it the model is likelier wrong than the chance so small."""
 
+MIN_P = 1e-300
+"""Tail probabilities are never given as 0: that is only where a float ends."""
+
 
 def conformal_p_values(calibration: Floats, scores: Floats) -> Floats:
     """Return p-values of `scores` (high = unusual) against the scores of calibration accounts.
@@ -28,7 +31,7 @@ def evidence_bits(p_value: float) -> float:
     """
     if np.isnan(p_value) or p_value >= np.exp(-1):
         return 0.0
-    p_value = max(p_value, 1e-300)
+    p_value = max(p_value, MIN_P)
     return float(min(MAX_BITS, -np.log2(-np.e * p_value * np.log(p_value))))
 
 
@@ -41,13 +44,13 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[f
 
 
 def binomial_tail(at_least: int, trials: int, rate: float) -> float:
-    """Return P(X >= at_least) for X binomial."""
-    return float(stats.binom.sf(at_least - 1, trials, rate))
+    """Return P(X >= at_least) for X binomial, at least MIN_P."""
+    return max(MIN_P, float(stats.binom.sf(at_least - 1, trials, rate)))
 
 
 def poisson_tail(at_least: int, mean: float) -> float:
-    """Return P(X >= at_least) for X Poisson."""
-    return float(stats.poisson.sf(at_least - 1, mean))
+    """Return P(X >= at_least) for X Poisson, at least MIN_P."""
+    return max(MIN_P, float(stats.poisson.sf(at_least - 1, mean)))
 
 
 def effective_number(counts: npt.NDArray[np.integer]) -> float:

@@ -11,10 +11,12 @@ from stillwatch.detection.signals import SIGNALS
 from stillwatch.statistics import evidence_bits
 
 _TELLING = 0.05
+_LINKS = ("shared_identity", "shared_address")
 _HARVEST_SIGNALS = (
     "template_linkage",
-    "shared_infrastructure",
+    *_LINKS,
     "first_use_synchrony",
+    "first_seen_synchrony",
     "handle_replay",
     "release_pivot",
 )
@@ -27,11 +29,14 @@ class _Membership:
 
 
 def judge_accounts(
-    population: Population, calibrated: Calibrated, campaigns: list[Campaign], fpr: float
+    population: Population, calibrated: Calibrated, campaigns: list[Campaign], fpr: float, *, records_given: bool
 ) -> list[AccountFinding]:
-    """Return the finding of every account of the window, by account number."""
+    """Return the finding of every account of the window, by account number.
+
+    `records_given` tells whether there are account records, from which cards and phones are known.
+    """
     memberships = _memberships(campaigns)
-    missing = _not_assessable(population)
+    missing = _not_assessable(population, records_given=records_given)
     exchanges = population.ints("exchanges")
     by_signal = [(signal, calibrated.by_signal[signal.name]) for signal in SIGNALS]
     findings = []
@@ -86,7 +91,7 @@ def _campaign_reasons(membership: _Membership) -> list[Reason]:
     campaign, member = membership.campaign, membership.member
     if campaign.kind != "harvest":
         return []
-    signals = ("shared_infrastructure",) if member.role == "linked" else _HARVEST_SIGNALS
+    signals = _LINKS if member.role == "linked" else _HARVEST_SIGNALS
     return [
         Reason(signal=piece.signal, bits=piece.bits, p_value=piece.p_value, detail=piece.detail)
         for piece in campaign.evidence
@@ -108,13 +113,15 @@ def _action(membership: _Membership | None, p_value: float, fpr: float) -> Actio
     return max(action, own, key=ACTIONS.index)
 
 
-def _not_assessable(population: Population) -> list[str]:
+def _not_assessable(population: Population, *, records_given: bool) -> list[str]:
     """Name the kinds of evidence for which the log lacks what they need."""
     missing = []
     if not len(population.store):
         missing.append("template_linkage")
-    if not population.fields & {"client_ip", "device_id", "tls_fingerprint", "user_agent", "key_id"}:
-        missing.append("shared_infrastructure")
+    if not records_given and not population.fields & {"device_id", "key_id"}:
+        missing.append("shared_identity")
+    if not population.fields & {"client_ip", "tls_fingerprint", "user_agent"}:
+        missing.append("shared_address")
     if "reasoning_handle_account" not in population.fields:
         missing.append("handle_replay")
     return missing

@@ -24,6 +24,7 @@ from stillwatch.detection.moments import rfc3339
 from stillwatch.detection.owners import resolve_owners
 from stillwatch.detection.periods import Logs, Tables, exchanges_of, load_population, load_tables, read_periods
 from stillwatch.detection.population import Population
+from stillwatch.detection.signals import SIGNALS
 from stillwatch.detection.verdicts import template_bands, verdicts_of
 from stillwatch.features.engine import Engine
 from stillwatch.features.links import hub_counts
@@ -71,7 +72,9 @@ def detect(request: DetectRequest) -> DetectResult:
             traffic = engine.to_arrow(window_counts(exchanges, bucket_us(population)))
             campaigns = add_pictures(built, population, traffic, logs.window.files)
         campaigns += pools + authorised_campaigns(population, case.covered, beside.registry)
-        accounts = judge_accounts(population, calibrated, campaigns, request.fpr)
+        accounts = judge_accounts(
+            population, calibrated, campaigns, request.fpr, records_given=beside.accounts is not None
+        )
         findings = Findings(
             accounts=accounts,
             campaigns=campaigns,
@@ -121,11 +124,11 @@ def _notes(case: Casefile, calibrated: Calibrated, tables: Tables) -> list[str]:
         )
     if not len(case.population.store):
         notes.append("The log carries neither text nor sketches: evidence from prompts is not assessable.")
-    reference = len(case.history) if case.history is not None else len(case.population)
-    if reference + 1 < 1 / case.fpr:
+    coarse = sorted({row.segment for row in calibrated.table if len(SIGNALS) > case.fpr * (row.accounts + 1)})
+    if coarse:
         notes.append(
-            f"A false positive rate of {case.fpr:g} cannot be resolved with {reference} calibration accounts; "
-            f"the smallest p-value of one signal is {1 / (reference + 1):.2g}."
+            f"A false positive rate of {case.fpr:g} takes {len(SIGNALS) / case.fpr:,.0f} calibration accounts per segment. "
+            f"With fewer, no account is watched for its own numbers alone: {', '.join(coarse)}."
         )
     if len(np.unique(calibrated.segment)) > 1:
         notes.append("P-values hold within a segment as far as its accounts are like those that it was calibrated on.")

@@ -11,7 +11,7 @@ from stillwatch.detection.campaigns.evidence import group_p_value, weigh_frame
 from stillwatch.detection.campaigns.families import FamilyFacts, find_families
 from stillwatch.detection.campaigns.grouping import Group, group_families
 from stillwatch.detection.campaigns.identity import KnownCampaigns, frame_sketch
-from stillwatch.detection.campaigns.infrastructure import shared_infrastructure, shared_keys
+from stillwatch.detection.campaigns.infrastructure import ADDRESS_KINDS, IDENTITY_KINDS, shared_keys, shared_values
 from stillwatch.detection.campaigns.kind import alternatives, kind_of, passes_for_harvest
 from stillwatch.detection.campaigns.response import campaign_action, confidence_of
 from stillwatch.detection.exposure import exposure_of
@@ -83,8 +83,8 @@ def _part(population: Population, accounts: npt.NDArray[np.bool_]) -> Population
 
 def _campaign(case: Casefile, known: KnownCampaigns, group: Group, p_value: float, community: Ints) -> Campaign:
     population = case.population
-    shared = shared_infrastructure(case.links, group.accounts)
-    evidence, capabilities = weigh_frame(case, group, p_value, shared)
+    evidence, capabilities = weigh_frame(case, group, p_value)
+    shared = shared_values(case.links, group.accounts, IDENTITY_KINDS | ADDRESS_KINDS)
     confidence: Confidence = confidence_of(evidence) if group.kind == "harvest" else _certainty(group)
     seen = population.store.ts_us[group.rows]
     ids = population.ids

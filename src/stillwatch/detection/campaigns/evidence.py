@@ -15,18 +15,18 @@ from stillwatch.detection.campaigns.conduct import (
 )
 from stillwatch.detection.campaigns.families import FamilyFacts
 from stillwatch.detection.campaigns.grouping import Group
-from stillwatch.detection.campaigns.infrastructure import SharedInfrastructure
+from stillwatch.detection.campaigns.infrastructure import ADDRESS_KINDS, IDENTITY_KINDS, shared_values
 from stillwatch.detection.campaigns.kind import BENCHMARK_OVERLAP
 from stillwatch.detection.findings.model import Evidence, Factor
 from stillwatch.statistics import binomial_tail, evidence_bits
 
 Ints = npt.NDArray[np.int64]
 
-INDEPENDENT = frozenset({"shared_infrastructure", "release_pivot", "handle_replay"})
+INDEPENDENT = frozenset({"shared_identity", "release_pivot", "handle_replay"})
 """Signals that are evidence of another kind than a common frame, and can carry a block.
 
-Intent is read from the same text. Synchrony is not among them either: when a tool is published, strangers take up its
-frame on one day.
+Intent is read from the same text. Synchrony is not among them: when a tool is published, strangers take up its frame on
+one day. Nor are shared addresses: a class on one campus has one address and one assignment.
 """
 _BOUNDS = {
     "repeat_use": 10.0,
@@ -39,9 +39,7 @@ _REPEAT_RATE = 0.2
 _ITEMS_AT_MOST = 30
 
 
-def weigh_frame(
-    case: Casefile, group: Group, p_value: float, infrastructure: SharedInfrastructure
-) -> tuple[list[Evidence], list[str]]:
+def weigh_frame(case: Casefile, group: Group, p_value: float) -> tuple[list[Evidence], list[str]]:
     """Return the evidence for a group of families, and the capabilities that its prompts are after."""
     largest = group.families[0]
     intent, capabilities = harvest_intent(case.population, group.rows, group.accounts)
@@ -49,7 +47,7 @@ def weigh_frame(
         _linkage(case, largest, p_value),
         _repeat_use(largest),
         _partition(largest),
-        _infrastructure(infrastructure, group.accounts.size),
+        *_shared(case, group.accounts),
         *_conduct("first_use_synchrony", "timing", first_use_synchrony(case.population, group.rows, case.seed)),
         *_conduct("harvest_intent", "capability_concentration", intent),
         *_shared_conduct(case, group.accounts),
@@ -57,10 +55,10 @@ def weigh_frame(
     return evidence, capabilities
 
 
-def weigh_pool(case: Casefile, accounts: Ints, infrastructure: SharedInfrastructure) -> list[Evidence]:
+def weigh_pool(case: Casefile, accounts: Ints) -> list[Evidence]:
     """Return the evidence for accounts (numbers) that rare values tie together, whatever they wrote."""
     return [
-        _infrastructure(infrastructure, accounts.size),
+        *_shared(case, accounts),
         *_conduct("first_seen_synchrony", "timing", first_seen_synchrony(case.population, accounts)),
         *_shared_conduct(case, accounts),
     ]
@@ -109,13 +107,19 @@ def _partition(family: FamilyFacts) -> Evidence:
     return Evidence(factor="structure", signal="partition", bits=-_BOUNDS["partition"], p_value=None, detail=detail)
 
 
-def _infrastructure(shared: SharedInfrastructure, accounts: int) -> Evidence:
-    what = ", ".join(shared.kinds) or "nothing rare"
-    detail = (
-        f"{shared.accounts.size} of {accounts} accounts share {what} with another owner's; "
-        f"chance gives {shared.expected:.1f}"
-    )
-    return _piece("multiple_accounts", "shared_infrastructure", shared.p_value, detail)
+def _shared(case: Casefile, accounts: Ints) -> list[Evidence]:
+    """Weigh what accounts of different owners share: of one hand, and of one place."""
+    pieces = []
+    for signal, kinds in (("shared_identity", IDENTITY_KINDS), ("shared_address", ADDRESS_KINDS)):
+        if kinds & set(case.links.kinds):
+            shared = shared_values(case.links, accounts, kinds)
+            what = ", ".join(shared.kinds) or "no kind of value more than strangers do"
+            detail = (
+                f"{shared.accounts.size} of {accounts.size} accounts share with another owner's: {what}; "
+                f"{shared.ties} ties where chance gives {shared.expected:.1f}"
+            )
+            pieces.append(_piece("multiple_accounts", signal, shared.p_value, detail))
+    return pieces
 
 
 def group_p_value(group: Group, owners: int, rate: float) -> float:

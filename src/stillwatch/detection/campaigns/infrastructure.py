@@ -20,6 +20,11 @@ from stillwatch.statistics import poisson_tail
 
 Ints = npt.NDArray[np.int64]
 
+IDENTITY_KINDS = frozenset({"payment", "phone", "email", "device", "key"})
+"""Values that belong to one hand; sharing them across owners is a kind of evidence of its own."""
+ADDRESS_KINDS = frozenset({"ip", "subnet", "client", "asn_client"})
+"""Values that a place or a program gives to everybody in it: a class on one campus shares them and is innocent."""
+TELLING = 1e-3
 MAX_SHOWN_KEYS = 50
 
 
@@ -45,20 +50,22 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class SharedInfrastructure:
-    """What a set of accounts shares beyond chance.
+class SharedValues:
+    """What a set of accounts shares, of certain kinds of values, against chance.
 
     Attributes:
-        p_value: of the most telling kind of value, times the number of kinds tried (Bonferroni).
-        kinds: kinds whose own p-value is at most `telling`.
-        accounts: numbers of the accounts of the set that hold a value together with another owner's.
-        expected: how many such accounts chance would give, over all kinds.
+        p_value: of the most telling kind, times the number of kinds tried (Bonferroni); 1 where there is none.
+        kinds: kinds whose own p-value is at most TELLING.
+        ties: further owners per shared value, added up over the telling kinds (over all, where none tells).
+        expected: how many ties chance would give there.
+        accounts: numbers of the accounts of the set that hold such a value together with another owner's.
     """
 
     p_value: float
     kinds: tuple[str, ...]
-    accounts: Ints
+    ties: int
     expected: float
+    accounts: Ints
 
 
 def index_links(table: pa.Table, population: Population, owners: Owners) -> Links:
@@ -80,36 +87,43 @@ def index_links(table: pa.Table, population: Population, owners: Owners) -> Link
     )
 
 
-def shared_infrastructure(links: Links, accounts: Ints, telling: float = 1e-3) -> SharedInfrastructure:
-    """Test whether the accounts (numbers, ascending) share rare values beyond chance."""
+def shared_values(links: Links, accounts: Ints, kinds: frozenset[str]) -> SharedValues:
+    """Test whether the accounts (numbers, ascending) share values of the given kinds beyond chance.
+
+    Accounts of one declared owner count once: an organisation may share whatever it likes.
+    """
     inside = np.isin(links.account, accounts)
-    p_values: list[float] = []
-    sharing: list[Ints] = []
-    expected_all = 0.0
-    for kind in range(len(links.kinds)):
-        of_kind = links.kind == kind
-        held, count = np.unique(links.value[inside & of_kind], return_counts=True)
-        together = held[count > 1]
-        ties = int((count - 1).sum()) - _within_owner(links, inside & of_kind)
-        expected = _expected_ties(links, of_kind, accounts.size)
-        p_values.append(poisson_tail(ties, expected) if ties > 0 else 1.0)
-        expected_all += expected
-        sharing.append(links.account[inside & of_kind & np.isin(links.value, together)])
-    strong = tuple(name for name, p in zip(links.kinds, p_values, strict=True) if p <= telling)
-    best = min(p_values, default=1.0)
-    return SharedInfrastructure(
-        p_value=min(1.0, best * max(1, len(p_values))),
-        kinds=strong,
-        accounts=np.unique(np.concatenate(sharing)) if sharing else np.empty(0, np.int64),
-        expected=expected_all,
+    tried = [(name, _share(links, number, inside, accounts.size)) for number, name in enumerate(links.kinds)]
+    tried = [(name, share) for name, share in tried if name in kinds]
+    telling = [(name, share) for name, share in tried if share.p_value <= TELLING]
+    shown = telling or tried
+    best = min((share.p_value for _, share in tried), default=1.0)
+    return SharedValues(
+        p_value=min(1.0, best * max(1, len(tried))),
+        kinds=tuple(name for name, _ in telling),
+        ties=sum(share.ties for _, share in shown),
+        expected=sum(share.expected for _, share in shown),
+        accounts=np.unique(np.concatenate([np.empty(0, np.int64), *(share.accounts for _, share in shown)])),
     )
 
 
-def _within_owner(links: Links, chosen: npt.NDArray[np.bool_]) -> int:
-    """Count ties among accounts of one declared owner: an organisation may share whatever it likes."""
-    pairs, count = np.unique(np.stack([links.value[chosen], links.owner[chosen]]), axis=1, return_counts=True)
-    del pairs
-    return int((count - 1).sum())
+@dataclass(frozen=True, slots=True)
+class _Share:
+    p_value: float
+    ties: int
+    expected: float
+    accounts: Ints
+
+
+def _share(links: Links, kind: int, inside: npt.NDArray[np.bool_], size: int) -> _Share:
+    of_kind = links.kind == kind
+    chosen = inside & of_kind
+    pairs = np.unique(np.stack([links.value[chosen], links.owner[chosen]]), axis=1)
+    held, owners = np.unique(pairs[0], return_counts=True)
+    ties = int((owners - 1).sum())
+    expected = _expected_ties(links, of_kind, size)
+    accounts = np.unique(links.account[chosen & np.isin(links.value, held[owners > 1])])
+    return _Share(poisson_tail(ties, expected) if ties else 1.0, ties, expected, accounts)
 
 
 def _expected_ties(links: Links, of_kind: npt.NDArray[np.bool_], size: int) -> float:

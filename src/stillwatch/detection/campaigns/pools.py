@@ -11,7 +11,12 @@ import pyarrow.compute as pc
 
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.evidence import weigh_pool
-from stillwatch.detection.campaigns.infrastructure import SharedInfrastructure, shared_infrastructure, shared_keys
+from stillwatch.detection.campaigns.infrastructure import (
+    ADDRESS_KINDS,
+    IDENTITY_KINDS,
+    shared_keys,
+    shared_values,
+)
 from stillwatch.detection.campaigns.response import campaign_action, confidence_of
 from stillwatch.detection.exposure import exposure_of
 from stillwatch.detection.findings.model import Alternative, Campaign, Evidence, Kind, Member
@@ -33,23 +38,21 @@ def build_pools(case: Casefile, communities: list[Ints], taken: Ints) -> list[Ca
         owners = np.unique(case.owners.number[accounts]).size
         if owners < MIN_OWNERS or np.isin(accounts, taken).mean() > 0.5 or (case.covered[accounts] >= 0).any():
             continue
-        shared = shared_infrastructure(case.links, accounts)
-        if len(shared.kinds) < MIN_KINDS:
+        if len(shared_values(case.links, accounts, IDENTITY_KINDS | ADDRESS_KINDS).kinds) < MIN_KINDS:
             continue
-        evidence = weigh_pool(case, accounts, shared)
+        evidence = weigh_pool(case, accounts)
         kind: Kind = "harvest" if _acted_together(evidence) else "unclear"
         if kind == "harvest" or owners >= LARGE:
-            pools.append(_pool(case, accounts, shared, evidence, kind))
+            pools.append(_pool(case, accounts, evidence, kind))
     return pools
 
 
 def _acted_together(evidence: list[Evidence]) -> bool:
-    return any(piece.signal != "shared_infrastructure" and piece.bits >= _JOINT_BITS for piece in evidence)
+    shared = {"shared_identity", "shared_address"}
+    return any(piece.signal not in shared and piece.bits >= _JOINT_BITS for piece in evidence)
 
 
-def _pool(
-    case: Casefile, accounts: Ints, shared: SharedInfrastructure, evidence: list[Evidence], kind: Kind
-) -> Campaign:
+def _pool(case: Casefile, accounts: Ints, evidence: list[Evidence], kind: Kind) -> Campaign:
     population = case.population
     ids = population.ids
     keys = shared_keys(case.links, accounts, ids)
@@ -61,7 +64,7 @@ def _pool(
         campaign_id=campaign_id([keys[0].key_kind, keys[0].digest]),
         kind=kind,
         confidence=confidence,
-        p_value=shared.p_value,
+        p_value=shared_values(case.links, accounts, IDENTITY_KINDS | ADDRESS_KINDS).p_value,
         accounts=[
             Member(account_id=ids[account], role="victim" if case.victims[account] else "linked", share=1.0)
             for account in accounts
