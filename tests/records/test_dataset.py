@@ -328,8 +328,8 @@ def test_wrong_use(read: Read, tmp_path: Path) -> None:
         read(path, log_format="syslog")
     with pytest.raises(UsageError, match="does not exist"):
         read(tmp_path / "none.jsonl")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no log"):
-        (tmp_path / "empty").mkdir()
         read(tmp_path / "empty")
 
 
