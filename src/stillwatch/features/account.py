@@ -182,7 +182,7 @@ def account_ratios(table: pa.Table) -> dict[str, npt.NDArray[np.float64]]:
     column = {name: table[name].to_numpy().astype(np.float64) for name in _numeric(table)}
     n = column["exchanges"]
     return {
-        "hour_entropy": _entropy(np.stack([column[name] for name in HOUR_COLUMNS], axis=1)),
+        "hour_entropy": _entropy([column[name] for name in HOUR_COLUMNS], n),
         "gap_mean_s": _share(column["gap_sum"], column["gaps"]) * (GAP_UNIT_US / 1e6),
         "gap_cv": _variation(column["gaps"], column["gap_sum"], column["gap_squares"]),
         "busiest_hour_share": _share(column["busiest_hour"], n),
@@ -216,12 +216,12 @@ def _share(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt
     return share
 
 
-def _entropy(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Entropy in bits of each row of counts; every account has at least one exchange."""
-    share = counts / counts.sum(axis=1, keepdims=True)
-    bits = np.zeros_like(share)
-    np.log2(share, out=bits, where=share > 0)
-    entropy: npt.NDArray[np.float64] = np.abs(np.sum(share * bits, axis=1))
+def _entropy(parts: list[npt.NDArray[np.float64]], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Entropy in bits of counts that sum to `whole`, which is at least 1."""
+    weighted = np.zeros(len(whole))
+    for part in parts:
+        weighted += part * np.log2(np.maximum(part, 1.0))
+    entropy: npt.NDArray[np.float64] = np.maximum(np.log2(whole) - weighted / whole, 0.0)
     return entropy
 
 
