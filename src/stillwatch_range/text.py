@@ -21,6 +21,9 @@ _POPULATIONS = {
 }
 _LONGEST_TALK = 6
 _CHATTINESS = 0.4
+_DETAIL = 0.7
+_SAME_LIST = {"other": "thing", "other_city": "city"}
+_FOLLOWED_BY = {"thing": "modifier", "other": "modifier", "concept": "angle"}
 _IDENTIFYING_LENGTH = 40
 
 ANALYST = "analyst"
@@ -35,10 +38,11 @@ def invent_material(seed: int, talks: int) -> Material:
         talks: how many conversations of ordinary people to make, over all populations.
     """
     words = _vocabulary()
-    topics = {name: {**words["english"], **topic} for name, topic in words["topics"].items()}
+    common = words["everywhere"]
+    topics = {name: {**common, **words["english"], **topic} for name, topic in words["topics"].items()}
     circles = {name: [topics[topic] for topic in of] for name, of in _POPULATIONS.items()}
-    circles["abroad"] = list(words["abroad"].values())
-    trade = words["trade"]
+    circles["abroad"] = [{**common, **language} for language in words["abroad"].values()]
+    trade = {**common, **words["trade"]}
     return Material(
         populations={
             name: _talks(stream(seed, "population", name), circle, talks // len(circles))
@@ -99,6 +103,12 @@ def _pieces(form: str) -> tuple[str, ...]:
 
 
 def _expand(rng: random.Random, form: str, words: Words) -> str:
+    sentence = _fill(rng, form, words)
+    return sentence[:1].upper() + sentence[1:] if rng.random() < 0.8 else sentence
+
+
+def _fill(rng: random.Random, form: str, words: Words) -> str:
+    """Fill the slots of a form, and the slots in what they were filled with."""
     out = []
     for place, piece in enumerate(_pieces(form)):
         if place % 2 == 0:
@@ -106,9 +116,11 @@ def _expand(rng: random.Random, form: str, words: Words) -> str:
         elif piece == "number":
             out.append(str(rng.randrange(2, 400)))
         else:
-            out.append(_pick(rng, words["thing" if piece == "other" else piece]))
-    sentence = "".join(out)
-    return sentence[:1].upper() + sentence[1:] if rng.random() < 0.8 else sentence
+            out.append(_fill(rng, _pick(rng, words[_SAME_LIST.get(piece, piece)]), words))
+            after = words.get(_FOLLOWED_BY.get(piece, ""))
+            if after and rng.random() < _DETAIL:
+                out.append(" " + _fill(rng, _pick(rng, after), words))
+    return "".join(out)
 
 
 def _pick(rng: random.Random, options: list[str]) -> str:
