@@ -116,7 +116,8 @@ def bands(minhash: Minhash) -> npt.NDArray[np.uint64]:
     """Return the LSH band hashes (n, 32) of a minhash matrix (n, 64).
 
     Two texts of similarity s meet in a band with probability s², so in one of 32 with 1 - (1 - s²)^32. An empty bin
-    borrows the next filled one (densification by rotation, Shrivastava & Li 2014); texts without words share bands.
+    borrows the next filled one (densification by rotation, Shrivastava & Li 2014), so that texts of fewer than about
+    100 words, which leave bins empty, meet more often than that. Texts without words share bands.
     """
     filled = minhash != kernel.EMPTY
     dense = minhash.astype(np.uint64)
@@ -141,15 +142,14 @@ class Cues:
 
     def __init__(self, phrases: dict[str, list[str]]) -> None:
         self.names = tuple(phrases)
-        entries = sorted(
-            (key, 1 << bit, last)
-            for bit, name in enumerate(self.names)
-            for key, last in (_phrase(text) for text in phrases[name])
-        )
+        bits: dict[int, int] = {}
         gate = np.zeros(kernel.CUE_SLOTS, np.bool_)
-        gate[[last % kernel.CUE_SLOTS for _, _, last in entries]] = True
-        keys = np.array([key for key, _, _ in entries], np.uint64)
-        masks = np.array([mask for _, mask, _ in entries], np.int32)
+        for bit, name in enumerate(self.names):
+            for key, last in map(_phrase, phrases[name]):
+                bits[key] = bits.get(key, 0) | 1 << bit
+                gate[last % kernel.CUE_SLOTS] = True
+        keys = np.array(sorted(bits), np.uint64)
+        masks = np.array([bits[key] for key in sorted(bits)], np.int32)
         self.table: kernel.CueTable = (gate, keys, masks)
 
 
