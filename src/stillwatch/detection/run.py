@@ -127,8 +127,8 @@ def _notes(case: Casefile, calibrated: Calibrated, tables: Tables) -> list[str]:
     coarse = sorted({row.segment for row in calibrated.table if len(SIGNALS) > case.fpr * (row.accounts + 1)})
     if coarse:
         notes.append(
-            f"A false positive rate of {case.fpr:g} takes {len(SIGNALS) / case.fpr:,.0f} calibration accounts per segment. "
-            f"With fewer, no account is watched for its own numbers alone: {', '.join(coarse)}."
+            f"A false positive rate of {case.fpr:g} takes {len(SIGNALS) / case.fpr:,.0f} calibration accounts. "
+            f"In segments with fewer, no account is watched for its own numbers: {', '.join(coarse)}."
         )
     if len(np.unique(calibrated.segment)) > 1:
         notes.append("P-values hold within a segment as far as its accounts are like those that it was calibrated on.")

@@ -16,13 +16,21 @@ from stillwatch.detection.campaigns.infrastructure import Links
 
 Ints = npt.NDArray[np.int64]
 
-RELIABILITY = {"payment": 1.0, "phone": 1.0, "email": 1.0, "device": 1.0, "client": 0.3, "ip": 0.4, "subnet": 0.2}
-"""How far agreement on a kind of value speaks for one hand; kinds that are not listed count 0.1."""
-_OTHER = 0.1
+RELIABILITY = {
+    "payment": 1.0,
+    "phone": 1.0,
+    "email": 1.0,
+    "device": 1.0,
+    "key": 1.0,
+    "ip": 0.4,
+    "client": 0.3,
+    "subnet": 0.2,
+}
+"""How far agreement on a kind of value speaks for one hand; kinds that are not listed make no pairs."""
 MIN_WEIGHT = 6.0
 RESOLUTION = 3.0
 MIN_ACCOUNTS = 4
-MAX_PAIR_DEGREE = 100
+MAX_PAIR_DEGREE = 50
 
 
 def find_communities(links: Links, seed: int) -> list[Ints]:
@@ -46,8 +54,8 @@ def find_communities(links: Links, seed: int) -> list[Ints]:
 
 def _pair_weights(links: Links) -> sparse.csr_matrix:
     """Sum the weights of shared values per pair of accounts of different owners (accounts x accounts)."""
-    reliability = np.array([RELIABILITY.get(name, _OTHER) for name in links.kinds] or [0.0])
-    used = links.degree <= MAX_PAIR_DEGREE
+    reliability = np.array([RELIABILITY.get(name, 0.0) for name in links.kinds] or [0.0])
+    used = (links.degree <= MAX_PAIR_DEGREE) & (reliability[links.kind] > 0)
     weight = np.log2(np.maximum(2, links.population) / links.degree[used]) * reliability[links.kind[used]]
     shape = (links.population, len(links.values))
     held = sparse.csr_matrix((np.sqrt(np.maximum(0, weight)), (links.account[used], links.value[used])), shape=shape)

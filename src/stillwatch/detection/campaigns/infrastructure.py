@@ -37,6 +37,8 @@ class Links:
         kind: index into `kinds`.
         value: number of the value; its text is `values[number]`.
         degree: accounts of the population that hold the value.
+        start: where the entries of each account begin (they are sorted by account), and the end.
+        degrees: for each kind, the degrees of its values and how many values have each.
     """
 
     account: Ints
@@ -46,7 +48,20 @@ class Links:
     degree: Ints
     kinds: tuple[str, ...]
     values: pa.Array
-    population: int
+    start: Ints
+    degrees: tuple[tuple[Ints, Ints], ...]
+
+    @property
+    def population(self) -> int:
+        """Number of accounts, with or without a link."""
+        return self.start.size - 1
+
+    def of(self, accounts: Ints) -> Ints:
+        """Return the entries (indices) of the given accounts."""
+        first, size = self.start[accounts], self.start[accounts + 1] - self.start[accounts]
+        skipped = np.repeat(np.cumsum(size) - size, size)
+        entries: Ints = np.repeat(first, size) + np.arange(int(size.sum())) - skipped
+        return entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +85,29 @@ class SharedValues:
 
 def index_links(table: pa.Table, population: Population, owners: Owners) -> Links:
     """Number accounts, kinds and values of a table from features.links.account_links."""
-    account = pc.index_in(table.column("account_id"), population.table.column("account_id").combine_chunks())
-    number = np.asarray(account).astype(np.int64)
+    place = pc.index_in(table.column("account_id"), population.table.column("account_id").combine_chunks())
+    order = np.argsort(np.asarray(place), kind="stable")
+    account = np.asarray(place).astype(np.int64)[order]
     kinds = table.column("kind").combine_chunks().dictionary_encode()
     joined = pc.binary_join_element_wise(table.column("kind"), table.column("value"), "\x1f")
     values = joined.combine_chunks().dictionary_encode()
+    kind = np.asarray(kinds.indices).astype(np.int64)[order]
+    value = np.asarray(values.indices).astype(np.int64)[order]
+    degree = np.asarray(table.column("degree")).astype(np.int64)[order]
+    _, first = np.unique(value, return_index=True)
     return Links(
-        account=number,
-        owner=owners.number[number],
-        kind=np.asarray(kinds.indices).astype(np.int64),
-        value=np.asarray(values.indices).astype(np.int64),
-        degree=np.asarray(table.column("degree")).astype(np.int64),
+        account=account,
+        owner=owners.number[account],
+        kind=kind,
+        value=value,
+        degree=degree,
         kinds=tuple(kinds.dictionary.to_pylist()),
         values=values.dictionary,
-        population=len(population),
+        start=np.searchsorted(account, np.arange(len(population) + 1)),
+        degrees=tuple(
+            np.unique(degree[first][kind[first] == number], return_counts=True)
+            for number in range(len(kinds.dictionary))
+        ),
     )
 
 
@@ -92,9 +116,12 @@ def shared_values(links: Links, accounts: Ints, kinds: frozenset[str]) -> Shared
 
     Accounts of one declared owner count once: an organisation may share whatever it likes.
     """
-    inside = np.isin(links.account, accounts)
-    tried = [(name, _share(links, number, inside, accounts.size)) for number, name in enumerate(links.kinds)]
-    tried = [(name, share) for name, share in tried if name in kinds]
+    entries = links.of(accounts)
+    tried = [
+        (name, _share(links, number, entries[links.kind[entries] == number], accounts.size))
+        for number, name in enumerate(links.kinds)
+        if name in kinds
+    ]
     telling = [(name, share) for name, share in tried if share.p_value <= TELLING]
     shown = telling or tried
     best = min((share.p_value for _, share in tried), default=1.0)
@@ -115,28 +142,26 @@ class _Share:
     accounts: Ints
 
 
-def _share(links: Links, kind: int, inside: npt.NDArray[np.bool_], size: int) -> _Share:
-    of_kind = links.kind == kind
-    chosen = inside & of_kind
-    pairs = np.unique(np.stack([links.value[chosen], links.owner[chosen]]), axis=1)
+def _share(links: Links, kind: int, entries: Ints, size: int) -> _Share:
+    pairs = np.unique(np.stack([links.value[entries], links.owner[entries]]), axis=1)
     held, owners = np.unique(pairs[0], return_counts=True)
     ties = int((owners - 1).sum())
-    expected = _expected_ties(links, of_kind, size)
-    accounts = np.unique(links.account[chosen & np.isin(links.value, held[owners > 1])])
+    expected = _expected_ties(links, kind, size)
+    accounts = np.unique(links.account[entries[np.isin(links.value[entries], held[owners > 1])]])
     return _Share(poisson_tail(ties, expected) if ties else 1.0, ties, expected, accounts)
 
 
-def _expected_ties(links: Links, of_kind: npt.NDArray[np.bool_], size: int) -> float:
+def _expected_ties(links: Links, kind: int, size: int) -> float:
     """Return the ties that `size` random accounts would have: sum of E[(n - 1)+], n hypergeometric ~ binomial."""
-    _, first = np.unique(links.value[of_kind], return_index=True)
-    degree = links.degree[of_kind][first].astype(np.float64)
+    degree, values = links.degrees[kind]
     part = min(1.0, size / links.population)
-    return float((degree * part - 1 + (1 - part) ** degree).sum())
+    ties: float = (values * (degree * part - 1 + (1 - part) ** degree)).sum()
+    return float(ties)
 
 
 def shared_keys(links: Links, accounts: Ints, ids: list[str]) -> list[SharedKey]:
     """List the values that two or more of the accounts share, rarest first, as digests."""
-    inside = np.flatnonzero(np.isin(links.account, accounts))
+    inside = links.of(accounts)
     held, where, count = np.unique(links.value[inside], return_inverse=True, return_counts=True)
     rank = sorted(
         (int(number) for number in np.flatnonzero(count > 1)),

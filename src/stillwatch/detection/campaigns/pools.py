@@ -28,28 +28,34 @@ Ints = npt.NDArray[np.int64]
 MIN_OWNERS = 6
 MIN_KINDS = 2
 LARGE = 8
-_JOINT_BITS = 6.6
+_SHARED = frozenset({"shared_identity", "shared_address"})
 
 
 def build_pools(case: Casefile, communities: list[Ints], taken: Ints) -> list[Campaign]:
-    """Return the pools among the communities that are not mostly (half) made of `taken` accounts."""
+    """Return the pools among the communities that are not mostly (half) made of `taken` accounts.
+
+    Communities are chosen for what they share, so sharing proves nothing about them; what they did together is held
+    against the number of communities that were looked at (Bonferroni).
+    """
+    candidates = [accounts for accounts in communities if _worth_a_look(case, accounts, taken)]
     pools = []
-    for accounts in communities:
-        owners = np.unique(case.owners.number[accounts]).size
-        if owners < MIN_OWNERS or np.isin(accounts, taken).mean() > 0.5 or (case.covered[accounts] >= 0).any():
-            continue
-        if len(shared_values(case.links, accounts, IDENTITY_KINDS | ADDRESS_KINDS).kinds) < MIN_KINDS:
-            continue
+    for accounts in candidates:
         evidence = weigh_pool(case, accounts)
-        kind: Kind = "harvest" if _acted_together(evidence) else "unclear"
-        if kind == "harvest" or owners >= LARGE:
+        joint = min((piece.p_value or 1.0 for piece in evidence if piece.signal not in _SHARED), default=1.0)
+        kind: Kind = "harvest" if joint * len(candidates) <= case.fpr else "unclear"
+        if kind == "harvest" or np.unique(case.owners.number[accounts]).size >= LARGE:
             pools.append(_pool(case, accounts, evidence, kind))
     return pools
 
 
-def _acted_together(evidence: list[Evidence]) -> bool:
-    shared = {"shared_identity", "shared_address"}
-    return any(piece.signal not in shared and piece.bits >= _JOINT_BITS for piece in evidence)
+def _worth_a_look(case: Casefile, accounts: Ints, taken: Ints) -> bool:
+    """Tell whether a community has enough owners that share values of one hand, and of a second kind."""
+    if np.unique(case.owners.number[accounts]).size < MIN_OWNERS or (case.covered[accounts] >= 0).any():
+        return False
+    if np.isin(accounts, taken).mean() > 0.5:
+        return False
+    shared = shared_values(case.links, accounts, IDENTITY_KINDS | ADDRESS_KINDS)
+    return len(shared.kinds) >= MIN_KINDS and bool(IDENTITY_KINDS & set(shared.kinds))
 
 
 def _pool(case: Casefile, accounts: Ints, evidence: list[Evidence], kind: Kind) -> Campaign:
