@@ -1,5 +1,6 @@
 """What each account did, as integers; shares, entropies and coefficients are finished once, in NumPy."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import ibis
@@ -179,34 +180,35 @@ def account_ratios(table: pa.Table) -> dict[str, npt.NDArray[np.float64]]:
 
     NaN means that the account's log does not carry what the ratio needs.
     """
-    column = {name: table[name].to_numpy().astype(np.float64) for name in _numeric(table)}
-    n = column["exchanges"]
+
+    def column(name: str) -> npt.NDArray[np.float64]:
+        # Converted when needed: all columns at once would double the memory that the table takes.
+        values: npt.NDArray[np.float64] = table[name].to_numpy().astype(np.float64)
+        return values
+
+    n = column("exchanges")
     return {
-        "hour_entropy": _entropy([column[name] for name in HOUR_COLUMNS], n),
-        "gap_mean_s": _share(column["gap_sum"], column["gaps"]) * (GAP_UNIT_US / 1e6),
-        "gap_cv": _variation(column["gaps"], column["gap_sum"], column["gap_squares"]),
-        "busiest_hour_share": _share(column["busiest_hour"], n),
-        "exchanges_per_active_hour": _share(n, column["active_hours"]),
-        "exchanges_per_active_day": _share(n, column["active_days"]),
-        "single_turn_share": np.where(column["turn_known"] > 0, _share(column["single_turn"], n), np.nan),
-        "exchanges_per_session": _share(n, column["sessions"]),
-        "exchanges_per_ip": _share(n, column["ips"]),
-        "exchanges_per_end_user": _share(n, column["end_users"]),
-        "input_per_exchange": _share(column["input_tokens"], column["input_known"]),
-        "output_per_exchange": _share(column["output_tokens"], column["output_known"]),
-        "reasoning_per_exchange": _share(column["reasoning_tokens"], column["reasoning_known"]),
-        "cached_per_exchange": _share(column["cached_tokens"], column["cached_known"]),
-        "output_per_input": _share(column["output_tokens"], column["input_tokens"]),
-        "error_share": _share(column["errors"], n),
-        "logprobs_share": _share(column["with_logprobs"], n),
-        "temperature_zero_share": _share(column["temperature_zero"], column["with_temperature"]),
-        "tools_share": _share(column["with_tools"], n),
-        "stream_share": _share(column["streams"], n),
+        "hour_entropy": _entropy((column(name) for name in HOUR_COLUMNS), n),
+        "gap_mean_s": _share(column("gap_sum"), column("gaps")) * (GAP_UNIT_US / 1e6),
+        "gap_cv": _variation(column("gaps"), column("gap_sum"), column("gap_squares")),
+        "busiest_hour_share": _share(column("busiest_hour"), n),
+        "exchanges_per_active_hour": _share(n, column("active_hours")),
+        "exchanges_per_active_day": _share(n, column("active_days")),
+        "single_turn_share": np.where(column("turn_known") > 0, _share(column("single_turn"), n), np.nan),
+        "exchanges_per_session": _share(n, column("sessions")),
+        "exchanges_per_ip": _share(n, column("ips")),
+        "exchanges_per_end_user": _share(n, column("end_users")),
+        "input_per_exchange": _share(column("input_tokens"), column("input_known")),
+        "output_per_exchange": _share(column("output_tokens"), column("output_known")),
+        "reasoning_per_exchange": _share(column("reasoning_tokens"), column("reasoning_known")),
+        "cached_per_exchange": _share(column("cached_tokens"), column("cached_known")),
+        "output_per_input": _share(column("output_tokens"), column("input_tokens")),
+        "error_share": _share(column("errors"), n),
+        "logprobs_share": _share(column("with_logprobs"), n),
+        "temperature_zero_share": _share(column("temperature_zero"), column("with_temperature")),
+        "tools_share": _share(column("with_tools"), n),
+        "stream_share": _share(column("streams"), n),
     }
-
-
-def _numeric(table: pa.Table) -> list[str]:
-    return [name for name in table.column_names if name not in {"account_id", "org_id", "channel"}]
 
 
 def _share(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -216,7 +218,7 @@ def _share(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt
     return share
 
 
-def _entropy(parts: list[npt.NDArray[np.float64]], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _entropy(parts: Iterable[npt.NDArray[np.float64]], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Entropy in bits of counts that sum to `whole`, which is at least 1."""
     weighted = np.zeros(len(whole))
     for part in parts:

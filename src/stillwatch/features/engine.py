@@ -4,6 +4,7 @@ Everything that is particular to DuckDB is in this module. Expressions elsewhere
 the functions `instant_us`, `quotient` and `compact`, whose spelling differs between engines.
 """
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -126,15 +127,15 @@ class Engine:
             connection.unregister(arrival)
         return self.backend.table(name)
 
-    def materialise(self, expr: ibis.Table) -> ibis.Table:
-        """Compute `expr` once and keep the result in the engine (spilled where it does not fit)."""
+    @contextlib.contextmanager
+    def kept(self, expr: ibis.Table) -> Iterator[ibis.Table]:
+        """Compute `expr` once for several queries; the result spills where it does not fit and is freed at the end."""
         name = f"_kept_{next(self._numbers)}"
         self.backend.con.execute(f"CREATE TABLE {name} AS {self._sql(expr)}")
-        return self.backend.table(name)
-
-    def drop(self, table: ibis.Table) -> None:
-        """Free a table that `materialise` or `register` made."""
-        self.backend.con.execute(f"DROP TABLE {_quoted(table.get_name())}")
+        try:
+            yield self.backend.table(name)
+        finally:
+            self.backend.con.execute(f"DROP TABLE {name}")
 
     def to_arrow(self, expr: ibis.Table) -> pa.Table:
         """Compute `expr` as one Arrow table; ordered only where `expr` says so."""

@@ -1,5 +1,6 @@
 """Which accounts hold the same value of something that few share: a payment, a device, an address, a client."""
 
+import contextlib
 import json
 from functools import reduce
 from typing import Final
@@ -55,14 +56,17 @@ def account_links(engine: Engine, exchanges: ibis.Table, accounts: pa.Table | No
         A table of `LINKS_SCHEMA`, sorted by kind, value and account_id. `exchanges` counts those of the account
         with the value, `degree` the distinct accounts that hold it. `hub_counts` reads what was left out.
     """
-    pairs = engine.materialise(_pairs(exchanges, _records(engine, accounts)))
-    values = pairs.group_by("kind", "value").aggregate(degree=pairs.count())
-    rare = values.filter(values.degree.between(2, cap))
-    hubs = values.filter(values.degree > cap)
-    links = pairs.inner_join(rare, ["kind", "value"]).select(*LINKS_SCHEMA.names)
-    table = engine.to_arrow(links.order_by("kind", "value", "account_id"))
-    left_out = engine.to_arrow(hubs.group_by("kind").aggregate(values=hubs.count()))
-    engine.drop(pairs)
+    with contextlib.ExitStack() as stack:
+        clients = stack.enter_context(engine.kept(_clients(exchanges)))
+        addresses = stack.enter_context(engine.kept(_counted(exchanges, client_ip=exchanges.client_ip)))
+        parts = [*_of_exchanges(exchanges, clients, addresses), *_of_records(engine, exchanges, accounts)]
+        pairs = stack.enter_context(engine.kept(reduce(lambda left, right: left.union(right), parts)))
+        values = pairs.group_by("kind", "value").aggregate(degree=pairs.count())
+        rare = values.filter(values.degree.between(2, cap))
+        links = pairs.inner_join(rare, ["kind", "value"]).select(*LINKS_SCHEMA.names)
+        table = engine.to_arrow(links.order_by("kind", "value", "account_id"))
+        hubs = values.filter(values.degree > cap)
+        left_out = engine.to_arrow(hubs.group_by("kind").aggregate(values=hubs.count()))
     found = dict(zip(left_out["kind"].to_pylist(), left_out["values"].to_pylist(), strict=True))
     counts = {kind: found.get(kind, 0) for kind in KEY_KINDS}
     return table.cast(LINKS_SCHEMA).replace_schema_metadata({_HUBS: json.dumps(counts).encode()})
@@ -86,11 +90,9 @@ def handle_replays(exchanges: ibis.Table) -> ibis.Table:
     return replayed.group_by("account_id").aggregate(exchanges=replayed.count()).order_by("account_id")
 
 
-def _pairs(exchanges: ibis.Table, records: ibis.Table | None) -> ibis.Table:
-    """Each account_id, kind, value once, with the account's exchanges that carry the value."""
-    clients = _clients(exchanges)
-    addresses = _counted(exchanges, client_ip=exchanges.client_ip)
-    parts = [
+def _of_exchanges(exchanges: ibis.Table, clients: ibis.Table, addresses: ibis.Table) -> list[ibis.Table]:
+    """Each account_id and value once, with the account's exchanges that carry the value, one table per kind."""
+    return [
         _of_kind("key", exchanges, exchanges.key_id),
         _of_kind("device", exchanges, exchanges.device_id),
         _of_kind("client", clients, clients.client),
@@ -98,20 +100,18 @@ def _pairs(exchanges: ibis.Table, records: ibis.Table | None) -> ibis.Table:
         _of_kind("ip", addresses, addresses.client_ip),
         _of_kind("subnet", addresses, subnet(addresses.client_ip)),
     ]
-    if records is not None:
-        totals = exchanges.group_by("account_id").aggregate(exchanges=exchanges.count())
-        known = totals.inner_join(records, "account_id")
-        parts += [_of_kind(kind, known, known[column]) for kind, column in _RECORD_COLUMNS.items()]
-    return reduce(lambda left, right: left.union(right), parts)
 
 
-def _records(engine: Engine, accounts: pa.Table | None) -> ibis.Table | None:
-    """The linking columns of the account records, the first record of an account that has several."""
+def _of_records(engine: Engine, exchanges: ibis.Table, accounts: pa.Table | None) -> list[ibis.Table]:
+    """The same from the account records; of several records of one account, the smallest value of each kind."""
     if accounts is None:
-        return None
+        return []
     columns = list(_RECORD_COLUMNS.values())
     records = engine.register("account_records", accounts.select(["account_id", *columns]))
-    return records.group_by("account_id").aggregate(**{name: records[name].min() for name in columns})
+    records = records.group_by("account_id").aggregate(**{name: records[name].min() for name in columns})
+    seen = exchanges.group_by("account_id").aggregate(exchanges=exchanges.count())
+    known = seen.inner_join(records, "account_id")
+    return [_of_kind(kind, known, known[column]) for kind, column in _RECORD_COLUMNS.items()]
 
 
 def _clients(exchanges: ibis.Table) -> ibis.Table:
@@ -142,12 +142,13 @@ def _joined(left: ibis.Value, right: ibis.Value) -> ibis.Value:
 
 def subnet(address: ibis.Value) -> ibis.Value:
     """The /24 of an IPv4 or the /48 of an IPv6 address as text, NULL for anything else."""
-    plain = address.lower().re_replace(r"^::ffff:(\d+\.)", r"\1")
-    v4 = plain.re_extract(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$", 1)
-    return ibis.cases(
-        (v4 != "", v4.concat(".0/24")),
-        (plain.re_search(r"^[0-9a-f:]+$") & plain.contains(":"), _subnet_v6(plain)),
-    )
+    return ibis.ifelse(address.contains(":"), _subnet_v6(address.lower()), _subnet_v4(address))
+
+
+def _subnet_v4(address: ibis.Value) -> ibis.Value:
+    """First 24 bits of a dotted address, which may be written as one of IPv6."""
+    network = address.re_extract(r"^(?:::[fF]{4}:)?(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$", 1)
+    return network.nullif("").concat(".0/24")
 
 
 def _subnet_v6(address: ibis.Value) -> ibis.Value:
@@ -156,7 +157,8 @@ def _subnet_v6(address: ibis.Value) -> ibis.Value:
     head, tail = (_groups(halves, index) for index in range(2))
     missing = (8 - head.length() - tail.length()).clip(lower=0)
     groups = head.concat(ibis.array(["0"]).repeat(missing)).concat(tail)
-    return groups[:3].join(":").concat("::/48")
+    network = groups[:3].join(":").concat("::/48")
+    return ibis.ifelse(address.re_search("^[0-9a-f:]+$"), network, _subnet_v4(address))
 
 
 def _groups(halves: ibis.Value, index: int) -> ibis.Value:
