@@ -1,49 +1,76 @@
 # Two commands do everything on a machine with Python 3.11 and make: `make demo` and `make test`.
-# uv installs inside .venv; where it cannot reach an index, pip does the same work.
+# uv installs inside .venv; where it cannot reach an index, pip does the same work (docs/adr/0007-locks.md).
 PYTHON ?= python3
 BIN := .venv/bin
+UV := $(BIN)/uv
 PROJECTS := pyproject.toml src/stillwatch_range/pyproject.toml
+EDITABLE := -e . -e src/stillwatch_range
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE # else every start compiles 400 library files anew, some three seconds
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench clean lock
+.PHONY: help demo test lint types unit docs bench lock clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
 
 demo: .venv/.run ## simulate two providers and a campaign, detect it, print the table, write the report
 	@$(BIN)/stillwatch demo
 
-test: lint types unit ## everything that CI runs: lint, types, import contracts, tests, coverage
+test: lint types unit ## everything that CI runs: lint, import contracts, types, tests with coverage
 
 lint: .venv/.dev ## ruff and the import contracts
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/lint-imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 
 types: .venv/.dev ## mypy, strict
 	$(BIN)/mypy
 
 unit: .venv/.dev ## the tests, with branch coverage of src/
-	$(BIN)/pytest -n auto --cov --cov-report=term
+	$(BIN)/pytest --numprocesses auto --cov
 
-bench: .venv/.dev ## the benchmarks of benchmarks/README.md (minutes)
-	$(BIN)/python benchmarks/run.py
+docs: .venv/.dev ## write the reference pages that are made from code
+	$(BIN)/python docs/reference/cli.py
+
+bench: .venv/.dev ## the benchmarks, each of which prints its table (minutes)
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+
+lock: .venv/.uv ## resolve requirements/*.lock anew from pyproject.toml, without what is younger than a week
+	$(call resolve,run)
+	$(call resolve,dev,--extra dev)
 
 clean: ## remove what the commands above made
-	rm -rf .venv out test-artifacts .mypy_cache .ruff_cache
+	rm -rf .venv out test-artifacts .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage*
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.uv:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet uv || echo "uv is not to be had here; going on with pip"
 	@touch $@
 
-.venv/.run: .venv/.uv $(PROJECTS)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e . -e src/stillwatch_range \
-	  || $(BIN)/pip install --quiet -e . -e src/stillwatch_range
+.venv/.run: .venv/.uv requirements/run.lock $(PROJECTS)
+	$(call install,run,.)
 	@touch $@
 
-.venv/.dev: .venv/.uv $(PROJECTS)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]' -e src/stillwatch_range \
-	  || $(BIN)/pip install --quiet -e '.[dev]' -e src/stillwatch_range
+.venv/.dev: .venv/.uv requirements/dev.lock $(PROJECTS)
+	$(call install,dev,.[dev])
 	@touch $@ .venv/.run
+
+# $(call install,LOCK,RANGES): what is locked, by uv or else by pip; the ranges of pyproject.toml only where a locked
+# version is not to be had.
+define install
+	@{ $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/$(1).lock \
+	    && $(UV) pip install --quiet --python $(BIN)/python --no-deps $(EDITABLE); } \
+	  || { echo "uv could not install; pip does it (slower)"; \
+	    $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).lock \
+	    && $(BIN)/pip install --quiet --no-deps $(EDITABLE); } \
+	  || { echo "the locked versions are not to be had here; taking any that pyproject.toml allows"; \
+	    $(BIN)/pip install --quiet -e '$(2)' -e src/stillwatch_range; }
+endef
+
+define resolve
+	$(UV) pip compile pyproject.toml $(2) --universal --python-version 3.11 --exclude-newer "7 days" \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements/$(1).lock
+endef
