@@ -87,7 +87,7 @@ def _check_unknown(adapter: Adapter, record: Record) -> None:
 def _check_broken(adapter: Adapter, record: Record) -> None:
     try:
         for exchange in adapter.convert(record):
-            to_batch([to_row(_STAND_INS | {k: v for k, v in exchange.items() if v is not None})])
+            to_row(_STAND_INS | {name: value for name, value in exchange.items() if value is not None})
     except RecordError as error:
         _require(error.reason in REASONS, f"{adapter.name} gives the unknown reason {error.reason!r}")
     except Exception as error:

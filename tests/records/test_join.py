@@ -1,3 +1,4 @@
+import gzip
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -86,6 +87,15 @@ def test_bad_access_lines_are_rejected(tmp_path: Path) -> None:
     assert (logs.counts.read, logs.counts.accepted, logs.counts.rejected) == (3, 1, 2)
     reasons = [json.loads(line)["reason"] for line in (tmp_path / "rejects.jsonl").read_text().splitlines()]
     assert reasons == ["missing_field", "timestamp_no_zone"]
+
+
+def test_damaged_and_broken_access_logs(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(gzip.compress((json.dumps(access(0)) + "\nnonsense\n").encode())[:-4])
+    with reject_log(tmp_path / "rejects.jsonl") as rejects:
+        logs = AccessLogs([path], tmp_path, rejects=rejects)
+        assert dict(rejects.by_reason) == {"invalid_json": 1, "truncated_compression": 1}
+    assert logs.counts.read == 3
 
 
 def test_parquet_is_no_access_log(tmp_path: Path) -> None:

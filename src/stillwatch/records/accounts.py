@@ -18,7 +18,7 @@ from stillwatch.records.parquet import is_parquet
 from stillwatch.records.reasons import REASONS
 from stillwatch.records.row import decode_object
 
-_HINT = "an account record needs account_id; the other fields are in docs/reference/records.md"
+_HINT = f"the fields are {', '.join(ACCOUNT_SCHEMA.names)}; only account_id is required"
 _TYPES: dict[str, Any] = {
     field.name: Annotated[datetime, msgspec.Meta(tz=True)] if pa.types.is_timestamp(field.type) else str
     for field in ACCOUNT_SCHEMA

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from stillwatch.errors import RecordError
 from stillwatch.records.exchange import EXCHANGE_SCHEMA, REQUIRED_FIELDS
+from stillwatch.records.row import as_text
 
 _ACCEPTED = (
     (pa.types.is_string, (pa.types.is_large_string, pa.types.is_string_view)),
@@ -123,4 +124,4 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 
 def _value_text(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+    return as_text(msgspec.to_builtins(value, enc_hook=str))

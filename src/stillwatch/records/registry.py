@@ -10,7 +10,7 @@ import msgspec
 from stillwatch.errors import Location, UsageError
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class RegistryEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,7 +93,8 @@ def _convert(row: dict[str, Any], kind: type[T], path: Path, name: str) -> T:
     try:
         return msgspec.convert({key: _moment(key, value) for key, value in row.items()}, kind)
     except msgspec.ValidationError as error:
-        raise _wrong(path, f"{name}: {error}", "correct the key; docs/reference/registry.md lists them all") from error
+        keys = ", ".join(field.name for field in msgspec.structs.fields(kind))
+        raise _wrong(path, f"{name}: {error}", f"the keys of [[{name.split()[0]}]] are {keys}") from error
 
 
 def _moment(key: str, value: object) -> object:

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
 from typing import Any
 
 SECRET_NAMES = frozenset(
@@ -20,6 +19,7 @@ _IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 _REMOVED = "[removed]"
+_SHORTEST = len("sk-12345678")  # anything shorter cannot match
 
 
 def hash_secret(secret: str) -> str:
@@ -29,16 +29,17 @@ def hash_secret(secret: str) -> str:
 
 def redact(text: str) -> str:
     """Return text in which what looks like a key or a login is replaced."""
-    return _IN_TEXT.sub(_REMOVED, text)
+    return text if len(text) < _SHORTEST else _IN_TEXT.sub(_REMOVED, text)
 
 
 def without_secrets(value: Any) -> Any:
-    """Return a value of a log in which secrets are replaced: by the names they stand under, and by their look."""
-    if isinstance(value, Mapping):
+    """Return a decoded JSON value without the nulls in its objects, secrets replaced by their name or their look."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
         return {
-            key: _REMOVED if str(key).lower() in SECRET_NAMES else without_secrets(inner)
+            key: _REMOVED if key in SECRET_NAMES or str(key).lower() in SECRET_NAMES else without_secrets(inner)
             for key, inner in value.items()
+            if inner is not None
         }
-    if isinstance(value, list):
-        return [without_secrets(inner) for inner in value]
-    return redact(value) if isinstance(value, str) else value
+    return [without_secrets(inner) for inner in value] if isinstance(value, list) else value

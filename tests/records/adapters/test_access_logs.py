@@ -136,6 +136,20 @@ def test_client_ip(peer: Any, forwarded: Any, expected: Any) -> None:
     assert client_ip(peer, forwarded) == expected
 
 
+@pytest.mark.parametrize(
+    ("adapter", "record"),
+    [
+        (Nginx(), {"message": COMBINED.replace("01/May", "01/Nay")}),
+        (Nginx(), {"remote_addr": "a", "status": 200, "msec": "soon"}),
+        (HAProxy(), {"message": HAPROXY.replace("01/May", "41/May")}),
+    ],
+)
+def test_a_broken_time_is_told(adapter: Any, record: dict[str, Any]) -> None:
+    with pytest.raises(RecordError) as caught:
+        list(adapter.convert(record))
+    assert caught.value.reason == "timestamp_invalid"
+
+
 def test_operation_of() -> None:
     assert operation_of("/v1beta/models/m:generateContent") == "generate_content"
     assert operation_of("/healthz") is None

@@ -121,8 +121,23 @@ def test_error() -> None:
     assert exchange["error_code"] == "overloaded_error"
 
 
+def test_the_completions_that_preceded_messages() -> None:
+    request = {"path": "/v1/complete", "body": {"model": "old", "prompt": "Say A", "max_tokens_to_sample": 5}}
+    events = [{"completion": "A", "stop_reason": None}, {"completion": "!", "stop_reason": "stop_sequence"}]
+    exchange = read(PAIR | {"request": request, "response": {"status": 200, "body": events}})
+    assert (exchange["prompt"], exchange["response"], exchange["max_tokens"]) == ("Say A", "A!", 5)
+
+
+def test_an_error_in_mid_stream() -> None:
+    events = [*EVENTS[:7], {"type": "error", "error": {"type": "overloaded_error"}}]
+    exchange = read(with_answer(events))
+    assert (exchange["response"], exchange["error_code"]) == ("4", "overloaded_error")
+
+
 def test_is_told_from_openai() -> None:
-    bare = {"ts": "x", "request": PAIR["request"]["body"], "response": BODY}
-    for record in (PAIR, bare):
+    bodies = {"request": PAIR["request"]["body"], "ts": "x"}
+    by_header = PAIR | {"request": {"headers": {"Anthropic-Version": "1"}, "body": {}}, "response": {}}
+    shapes = [bodies | {"response": answer} for answer in (BODY, {"body": EVENTS}, {"body": SSE})]
+    for record in (PAIR, by_header, *shapes):
         assert AnthropicPairs().recognises(record)
         assert not OpenAIPairs().recognises(record)
