@@ -94,7 +94,7 @@ def _convert(row: dict[str, Any], kind: type[T], path: Path, name: str) -> T:
         return msgspec.convert({key: _moment(key, value) for key, value in row.items()}, kind)
     except msgspec.ValidationError as error:
         keys = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise _wrong(path, f"{name}: {error}", f"the keys of [[{name.split()[0]}]] are {keys}") from error
+        raise _wrong(path, f"{name}: {error}", f"the keys of [[{name.split(maxsplit=1)[0]}]] are {keys}") from error
 
 
 def _moment(key: str, value: object) -> object:
