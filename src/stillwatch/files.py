@@ -19,8 +19,11 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a stream whose content takes the place of `path` when the block ends, and is gone if it raises."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    """Yield a stream whose content takes the place of `path` when the block ends, and is gone if it raises.
+
+    What a killed process leaves behind is cleared by the next `work_directory` below the same directory.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f"{_WORK_PREFIX}{os.getpid()}-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
@@ -37,12 +40,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def work_directory(out: Path) -> Iterator[Path]:
     """Yield an empty directory below `out` for intermediate files, closed to other users; it is gone afterwards.
 
-    Directories that a killed run left behind are removed first; those of a process still alive are kept.
+    Directories and unfinished files that a killed run left behind are removed first; those of a process still alive
+    are kept.
     """
     out.mkdir(parents=True, exist_ok=True)
     for stale in out.glob(f"{_WORK_PREFIX}*"):
-        if not _process_lives(stale.name.removeprefix(_WORK_PREFIX)):
+        if _process_lives(stale.name.removeprefix(_WORK_PREFIX).partition("-")[0]):
+            continue
+        if stale.is_dir():
             shutil.rmtree(stale, ignore_errors=True)
+        else:
+            stale.unlink(missing_ok=True)
     path = out / f"{_WORK_PREFIX}{os.getpid()}"
     path.mkdir(mode=0o700, exist_ok=True)
     try:
