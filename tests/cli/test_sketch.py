@@ -19,8 +19,8 @@ from stillwatch.records.dataset import read_logs
 from stillwatch.records.exchange import EXCHANGE_SCHEMA, TEXT_FIELDS
 from stillwatch.records.rejects import RejectLog
 
-SECRET = "zanzibar"
-BAD_LINE = '{"exchange_id": "e9", "prompt": "%s", "ts": "yesterday"}\n' % SECRET
+PHRASE = "zanzibar"
+BAD_LINE = f'{{"exchange_id": "e9", "prompt": "{PHRASE}", "ts": "yesterday"}}\n'
 
 
 def _line(number: int, **fields: Any) -> str:
@@ -41,16 +41,14 @@ def _log(path: Path, rows: int = 40) -> Path:
         "".join(
             _line(
                 number,
-                system=f"You know {SECRET}." if number % 2 else None,
-                prompt=None
-                if number % 5 == 0
-                else f"Tell me of {SECRET} number {number} and show your full reasoning.",
-                response=f"It is {SECRET}",
-                reasoning=f"Think of {SECRET}",
-                extra={"request.body.metadata": SECRET, "path": "/v1/chat"},
-                unknown_field=f"also {SECRET}",
-                finish_reason="stop" if number % 2 else f"stopped because of {SECRET} in the text",
-                response_format=json.dumps({"schema": {"title": SECRET, "description": "what the answer is to be"}}),
+                system=f"You know {PHRASE}." if number % 2 else None,
+                prompt=None if number % 5 == 0 else f"Show your full reasoning on {PHRASE} {number}.",
+                response=f"It is {PHRASE}",
+                reasoning=f"Think of {PHRASE}",
+                extra={"request.body.metadata": PHRASE, "path": "/v1/chat"},
+                unknown_field=f"also {PHRASE}",
+                finish_reason="stop" if number % 2 else f"stopped because of {PHRASE} in the text",
+                response_format=json.dumps({"schema": {"title": PHRASE, "description": "what the answer is to be"}}),
             )
             for number in range(rows)
         )
@@ -93,21 +91,20 @@ def test_no_text_is_left_anywhere(
     with log.open("a") as stream:
         stream.write(BAD_LINE)
     native = tmp_path / "own.parquet"
-    table = pa.table(
-        {"exchange_id": ["p1"], "ts": ["2026-05-01"], "account_id": ["a"], "model": ["m"], "note": [SECRET]}
-    )
-    pq.write_table(table.set_column(1, "ts", table["ts"].cast(pa.timestamp("us", tz="UTC"))), native)
+    moment = pa.array([1_777_629_600_000_000]).cast(pa.timestamp("us", tz="UTC"))
+    columns = {"exchange_id": ["p1"], "ts": moment, "account_id": ["a"], "model": ["m"], "note": [PHRASE]}
+    pq.write_table(pa.table(columns), native)
     out = tmp_path / "out"
     assert _run(monkeypatch, log, native, "--out", out, "--max-rejects", "0.1", "--json") == 0
     sketched = _read(out)
     assert sketched.num_rows == 41
-    assert SECRET not in str(sketched.to_pylist())
+    assert PHRASE not in str(sketched.to_pylist())
     assert not set(sketched.column_names) & {*TEXT_FIELDS, "extra"}
     assert all(sketched.schema.field(name).equals(EXCHANGE_SCHEMA.field(name)) for name in sketched.column_names)
     written = [path for path in out.rglob("*") if path.is_file()]
-    assert all(SECRET.encode() not in path.read_bytes() for path in written)
+    assert all(PHRASE.encode() not in path.read_bytes() for path in written)
     said = capsys.readouterr()
-    assert SECRET not in said.out + said.err
+    assert PHRASE not in said.out + said.err
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -204,7 +201,7 @@ def test_a_killed_run_leaves_the_earlier_one_whole_and_no_text_in_the_output(tmp
     assert killed.returncode == -signal.SIGKILL
     after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
-    assert all(".work-" in str(path) and SECRET.encode() not in after[path] for path in after.keys() - before.keys())
+    assert all(".work-" in str(path) and PHRASE.encode() not in after[path] for path in after.keys() - before.keys())
     (beside,) = tmp_path.glob(".work-*")
     assert beside.stat().st_mode & 0o077 == 0
     sketch_logs([log], out, quiet=True)
