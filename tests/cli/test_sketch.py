@@ -81,7 +81,8 @@ def _assert_same(left: SketchStore, right: SketchStore) -> None:
 
 
 def _read(out: Path) -> pa.Table:
-    return pa.concat_tables([pq.read_table(path) for path in sorted((out / "exchanges").iterdir())])
+    tables = [pq.read_table(path) for path in sorted((out / "exchanges").iterdir())]
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def test_no_text_is_left_anywhere(
