@@ -2,10 +2,13 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from stillwatch.errors import UsageError
-from stillwatch_range.cli import app
+from stillwatch_range import demo as story
+from stillwatch_range.cli import app, demo
+from stillwatch_range.demo import Outcome, Row
 from stillwatch_range.truth import TrueAccount, Truth, write_truth
 
 RUNNER = CliRunner()
@@ -37,3 +40,27 @@ def test_build_says_what_it_planted(corpora: Path, tmp_path: Path) -> None:
     again = RUNNER.invoke(app, [*arguments, "--json"])
     (campaign,) = json.loads(again.stdout).values()
     assert campaign["accounts"] == 6
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    row = Row(planted="ordinary customers", accounts=10, innocent=True, found={}, acted_on=0)
+    outcome = Outcome(provider="heron", exchanges=50, rows=[row], report="somewhere/report.html")
+    monkeypatch.setattr(story, "run_demo", lambda out, seed: [outcome] if (str(out), seed) == ("here", 4) else [])
+    verb = typer.Typer()
+    verb.command()(demo)
+    return verb
+
+
+def test_the_demo_prints_its_table_the_report_and_what_to_run_next(told: typer.Typer) -> None:
+    done = RUNNER.invoke(told, ["--out", "here", "--seed", "4"])
+    assert done.exit_code == 0
+    assert "Provider heron: 50 exchanges" in done.stdout
+    assert "Report: somewhere/report.html" in done.stdout
+    assert "stillwatch detect LOGS" in done.stdout
+
+
+def test_the_demo_prints_json_and_nothing_else(told: typer.Typer) -> None:
+    done = RUNNER.invoke(told, ["--out", "here", "--seed", "4", "--json"])
+    (outcome,) = json.loads(done.stdout)
+    assert outcome["rows"][0]["planted"] == "ordinary customers"
