@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -239,3 +240,16 @@ def test_two_cues_may_share_a_phrase() -> None:
     assert np.unique(keys).size == keys.size
     assert sorted(masks.tolist()) == [2, 3]
     assert gate.sum() == 2
+
+
+def test_the_bytes_of_a_version_never_change() -> None:
+    system = pa.array([None, "You are a careful judge, version 3.", "你是助手", None])
+    long, wide = "On a scale of 1 to 10 … " + "grüße an МИР und \uff12\uff13 Welt. " * 9, "a-b_c\u200bd 漢字🙂 e" * 5
+    prompt = pa.array([long, "x", None, wide])
+    made = sketch_texts(system, prompt)
+    digest = hashlib.sha256()
+    for column in made.flatten():
+        digest.update(repr(column.to_pylist()).encode())
+    for column in load_cues().table:
+        digest.update(column.tobytes())
+    assert (SKETCH_VERSION, digest.hexdigest()[:16]) == (1, "7066ed2f574e9fcc")
