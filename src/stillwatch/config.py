@@ -34,12 +34,14 @@ def load_config(path: Path) -> dict[str, dict[str, Any]]:
     return {verb: {name.replace("-", "_"): value for name, value in table.items()} for verb, table in document.items()}
 
 
-def check_config(settings: dict[str, dict[str, Any]], options: dict[str, set[str]], path: Path) -> None:
-    """Refuse a verb or an option that does not exist: a misspelt setting would silently not apply.
+def check_config(
+    settings: dict[str, dict[str, Any]], options: dict[str, dict[str, str]], path: Path
+) -> dict[str, dict[str, Any]]:
+    """Return the settings under the names of parameters; refuse what does not exist, for it would silently not apply.
 
     Args:
         settings: what `load_config` returned.
-        options: option names of each verb.
+        options: the options of each verb, as they are called, and the parameter of each.
         path: the file, for the error.
 
     Raises:
@@ -53,3 +55,4 @@ def check_config(settings: dict[str, dict[str, Any]], options: dict[str, set[str
             if name not in known:
                 hint = f"[{verb}] takes {', '.join(sorted(known))}"
                 raise UsageError(f"[{verb}] has no setting {name!r}", where=Location(str(path)), hint=hint)
+    return {verb: {options[verb][name]: value for name, value in table.items()} for verb, table in settings.items()}

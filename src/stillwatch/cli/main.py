@@ -1,9 +1,12 @@
 """Entry point: the list of verbs, and what happens to errors."""
 
+import errno
 import os
 import sys
+from collections.abc import Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import typer
 from typer.main import get_command
@@ -13,9 +16,21 @@ from stillwatch.cli.detect import detect
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.sketch import sketch
 from stillwatch.config import CONFIG_FILE, check_config, load_config
-from stillwatch.errors import StillwatchError
+from stillwatch.errors import StillwatchError, UsageError
 
 _INTERRUPTED = 130
+_NOT_OURS = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+"""What the system refuses for reasons that lie outside of this program."""
 
 app = typer.Typer(
     name="stillwatch",
@@ -58,21 +73,36 @@ def main() -> None:
         _add_verbs()
         command = get_command(app)
         config = Path(CONFIG_FILE)
-        settings = load_config(config)
         verbs = getattr(command, "commands", {})
-        check_config(settings, {name: {str(p.name) for p in verb.params} for name, verb in verbs.items()}, config)
-        command(prog_name="stillwatch", default_map=settings)
+        options = {name: _options(name, verb.params) for name, verb in verbs.items()}
+        command(prog_name="stillwatch", default_map=check_config(load_config(config), options, config))
     except StillwatchError as error:
         typer.echo(f"stillwatch: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
+            raise
         typer.echo("stillwatch: stopped; files that were not finished were not written", err=True)
         sys.exit(_INTERRUPTED)
     except Exception as error:
         if os.environ.get("STILLWATCH_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in _NOT_OURS:
+            typer.echo(f"stillwatch: {error.filename or 'a file'}: {error.strerror}", err=True)
+            sys.exit(UsageError.exit_code)
         typer.echo(_bug(error), err=True)
         sys.exit(1)
+
+
+def _options(verb: str, parameters: Iterable[Any]) -> dict[str, str]:
+    """Return the parameter of each option by the name that the option is called by, in settings and environment."""
+    options = {}
+    for parameter in parameters:
+        called = max(parameter.opts, key=len).lstrip("-").replace("-", "_")
+        options[called] = str(parameter.name)
+        if called != parameter.name:
+            parameter.envvar = f"STILLWATCH_{verb}_{called}".upper()
+    return options
 
 
 def _bug(error: Exception) -> str:
