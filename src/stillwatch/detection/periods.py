@@ -17,6 +17,8 @@ from stillwatch.records.dataset import Dataset, read_logs
 from stillwatch.records.exchange import EXCHANGE_SCHEMA
 from stillwatch.records.rejects import reject_log
 
+REJECTS = "rejects.jsonl"
+
 
 @dataclass(frozen=True, slots=True)
 class Logs:
@@ -36,8 +38,8 @@ class Tables:
 
 
 def read_periods(request: DetectRequest, work: Path, clock: StageClock) -> Logs:
-    """Read the logs of both periods; bad records of either go to one rejects.jsonl."""
-    with reject_log(request.out / "rejects.jsonl", work) as rejects:
+    """Read the logs of both periods; bad records of either go to one file, REJECTS, in the work directory."""
+    with reject_log(work / REJECTS, work) as rejects:
 
         def read(name: str, paths: list[Path]) -> Dataset:
             with clock.stage(f"read {name}") as ticker:

@@ -22,7 +22,15 @@ from stillwatch.detection.findings.writer import write_findings
 from stillwatch.detection.inputs import Beside, DetectRequest, read_beside
 from stillwatch.detection.moments import rfc3339
 from stillwatch.detection.owners import resolve_owners
-from stillwatch.detection.periods import Logs, Tables, exchanges_of, load_population, load_tables, read_periods
+from stillwatch.detection.periods import (
+    REJECTS,
+    Logs,
+    Tables,
+    exchanges_of,
+    load_population,
+    load_tables,
+    read_periods,
+)
 from stillwatch.detection.population import Population
 from stillwatch.detection.signals import SIGNALS
 from stillwatch.detection.verdicts import template_bands, verdicts_of
@@ -83,6 +91,9 @@ def detect(request: DetectRequest) -> DetectResult:
             notes=_notes(case, calibrated, tables),
         )
         with clock.stage("write") as ticker:
+            # While an earlier run.json stands, so do all files of its run: nothing is replaced before it is gone.
+            (request.out / "run.json").unlink(missing_ok=True)
+            (work / REJECTS).replace(request.out / REJECTS)
             write_findings(request.out, findings, _run_facts(request, logs, population, clock))
             ticker.advance(len(accounts))
     return DetectResult(findings, logs.window.counts, clock)
