@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from tests.features.sketch_logs import Asked, Words, benign, framed, store_of
 
 from stillwatch.features import kernel
+from stillwatch.features.hot_rows import MIN_ACCOUNTS, find_hot_rows
 from stillwatch.features.sketch import minhash_matrix, sketch_texts
 from stillwatch.features.store import SketchStore
 from stillwatch.features.templates import (
-    MIN_ACCOUNTS,
     TemplateFamily,
-    find_hot_rows,
     mine_families,
     text_tokens,
     token_ids,

@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from stillwatch.detection.owners import Owners
 from stillwatch.detection.population import Population
+from stillwatch.features.hot_rows import HotRows, find_hot_rows
 from stillwatch.features.overlap import Overlap, measure_overlap
 from stillwatch.features.store import SketchStore
-from stillwatch.features.templates import HotRows, TemplateFamily, find_hot_rows, mine_families
+from stillwatch.features.templates import TemplateFamily, mine_families
 from stillwatch.statistics import effective_number
 
 Ints = npt.NDArray[np.int64]
