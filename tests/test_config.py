@@ -46,7 +46,7 @@ def test_what_would_not_apply_is_refused_with_its_place(tmp_path: Path, text: st
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "stillwatch.toml"
-    path.write_bytes(b"[detect]\nmemory = \"\xff\"\n")
+    path.write_bytes(b'[detect]\nmemory = "\xff"\n')
     with pytest.raises(UsageError, match="cannot read the settings"):
         load_config(path)
 

@@ -95,9 +95,7 @@ def test_what_the_system_refuses_is_not_called_a_bug(
 
 
 @pytest.mark.parametrize("outside", [True, False])
-def test_ctrl_c_is_130(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, outside: bool
-) -> None:
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, outside: bool) -> None:
     if outside:
 
         def interrupted(_app: object) -> None:

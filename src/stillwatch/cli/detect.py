@@ -63,6 +63,8 @@ def detect(
     else:
         _print_summary(summary, out)
     check_reject_limit(result.counts, max_rejects)
+    if result.history_counts is not None:
+        check_reject_limit(result.history_counts, max_rejects)
 
 
 def summarise(result: Any) -> dict[str, Any]:

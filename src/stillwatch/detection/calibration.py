@@ -85,7 +85,7 @@ def _by_segment(scores: Floats, segment: Names, known: Floats, known_segment: Na
 def _combine(by_signal: dict[str, Floats]) -> Floats:
     stacked = np.stack(list(by_signal.values()))
     tried = (~np.isnan(stacked)).sum(axis=0)
-    smallest = np.min(np.where(np.isnan(stacked), np.inf, stacked), axis=0)
+    smallest = np.where(np.isnan(stacked), 1.0, stacked).min(axis=0)
     combined: Floats = np.where(tried > 0, np.minimum(1.0, smallest * tried), np.nan)
     return combined
 

@@ -49,6 +49,7 @@ class DetectResult:
 
     findings: Findings
     counts: Counts
+    history_counts: Counts | None
     clock: StageClock = field(repr=False)
 
 
@@ -63,7 +64,9 @@ def detect(request: DetectRequest) -> DetectResult:
     with work_directory(request.out) as work, Engine.open(memory=request.memory, spill=work / "spill") as engine:
         logs = read_periods(request, work, clock)
         population = load_population(engine, logs.window, work, clock, "window")
-        history = load_population(engine, logs.history, work, clock, "history") if logs.history else None
+        history = None
+        if logs.history is not None and logs.history.counts.accepted:
+            history = load_population(engine, logs.history, work, clock, "history")
         tables = load_tables(engine, logs.window, beside.accounts, work, clock)
         case = _casefile(request, beside, population, history, tables)
         with clock.stage("campaigns") as ticker:
@@ -96,7 +99,7 @@ def detect(request: DetectRequest) -> DetectResult:
             (work / REJECTS).replace(request.out / REJECTS)
             write_findings(request.out, findings, _run_facts(request, logs, population, clock))
             ticker.advance(len(accounts))
-    return DetectResult(findings, logs.window.counts, clock)
+    return DetectResult(findings, logs.window.counts, logs.history.counts if logs.history else None, clock)
 
 
 def _casefile(
@@ -131,10 +134,14 @@ def _notes(case: Casefile, calibrated: Calibrated, tables: Tables) -> list[str]:
     notes = []
     if case.history is None:
         notes.append(
-            "No history was given: calibrated within the window, which a campaign can distort; nothing is blocked."
+            "There is no history: calibrated within the window, which a campaign can distort; nothing is blocked."
         )
     if not len(case.population.store):
         notes.append("The log carries neither text nor sketches: evidence from prompts is not assessable.")
+    elif case.history is not None and case.past is None:
+        notes.append(
+            "History carries neither text nor sketches: no frame can be told from earlier ones; nothing is blocked."
+        )
     coarse = sorted({row.segment for row in calibrated.table if len(SIGNALS) > case.fpr * (row.accounts + 1)})
     if coarse:
         notes.append(

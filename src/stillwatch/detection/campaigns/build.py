@@ -36,8 +36,7 @@ class Built:
 def build_campaigns(case: Casefile, communities: list[Ints], known: KnownCampaigns) -> list[Built]:
     """Find the campaigns of a window that show in its text, the one with most exchanges first."""
     population = case.population
-    past = case.history.store if case.history is not None else None
-    families = find_families(population, case.owners, past, case.public, case.covered >= 0)
+    families = find_families(population, case.owners, case.past, case.public, case.covered >= 0)
     owners = int(np.unique(case.owners.number).size)
     rate = innocent_pair_rate(case, families)
     judged: list[tuple[FamilyFacts, Kind]] = []
@@ -57,7 +56,7 @@ def build_campaigns(case: Casefile, communities: list[Ints], known: KnownCampaig
 
 def innocent_pair_rate(case: Casefile, families: list[FamilyFacts]) -> float:
     """Return the rate at which innocent owners share a frame: from history, else from the window's small families."""
-    if case.history is None or case.history_owners is None or not len(case.history.store):
+    if case.past is None or case.history is None or case.history_owners is None:
         small = [family for family in families if passes_for_harvest(family) and family.rows.size < WORTH_TELLING]
         return pair_rate(small, int(np.unique(case.owners.number).size))
     placebos: list[FamilyFacts] = []
@@ -102,7 +101,7 @@ def _campaign(case: Casefile, known: KnownCampaigns, group: Group, p_value: floa
         templates=[_template(family, ids) for family in group.families],
         evidence=evidence,
         alternatives=alternatives(group.families[0], p_value, owners_known=case.owners.known),
-        recommended_action=campaign_action(group.kind, confidence, evidence, calibrated=case.history is not None),
+        recommended_action=campaign_action(group.kind, confidence, evidence, calibrated=case.past is not None),
         exposure=exposure_of(population.store, group.rows, capabilities),
         shared_keys=shared_keys(case.links, shared.accounts, ids) if shared.kinds else [],
     )

@@ -82,7 +82,7 @@ def _pool(case: Casefile, accounts: Ints, evidence: list[Evidence], kind: Kind) 
         templates=[],
         evidence=evidence,
         alternatives=_alternatives(kind),
-        recommended_action=campaign_action(kind, confidence, evidence, calibrated=case.history is not None),
+        recommended_action=campaign_action(kind, confidence, evidence, calibrated=case.past is not None),
         exposure=exposure_of(population.store, rows, []),
         shared_keys=keys,
     )
