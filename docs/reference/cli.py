@@ -75,8 +75,14 @@ def _row(name: str, parameter: Any) -> str:
         variable = ""
     else:
         shown = ", ".join(f"`{option}`" for option in parameter.opts)
-        variable = "`STILLWATCH_" + f"{name}_{parameter.name}".upper().replace(" ", "_") + "`"
+        variable = f"`{_variable(name, parameter)}`"
     return f"| {shown} | {parameter.help or ''} | {_default(parameter)} | {variable} |"
+
+
+def _variable(name: str, parameter: Any) -> str:
+    verb, _, inner = name.partition(" ")
+    called = parameter.name if inner else max(parameter.opts, key=len).lstrip("-").replace("-", "_")
+    return "_".join(filter(None, ("STILLWATCH", verb, inner, called))).upper()
 
 
 def _default(parameter: Any) -> str:
