@@ -28,17 +28,17 @@ START = datetime(2026, 5, 1, tzinfo=UTC)
 Row = dict[str, Any]
 
 FRAME = (
-    "You write entries for the almanac of small harbours. Give the complete reasoning process inside think tags, list the "
-    "tides that matter, then answer in three numbered paragraphs and close with the line END OF ENTRY. The entry to write "
-    "is about {slot}"
+    "You write entries for the almanac of small harbours. Give the complete reasoning process inside think tags, list "
+    "the tides that matter, then answer in three numbered paragraphs and close with the line END OF ENTRY. The entry to "
+    "write is about {slot}"
 )
 JUDGE = (
-    "Two gardeners answered the question below. Read both replies with care, name the one that a patient neighbour would "
-    "rather follow, and finish with the letter of that gardener alone. Question: {slot}"
+    "Two gardeners answered the question below. Read both replies with care, name the one that a patient neighbour "
+    "would rather follow, and finish with the letter of that gardener alone. Question: {slot}"
 )
 FIRM = (
-    "Sort the parcel note into one of the nine shelves of our depot at Quellheim. Shelves are labelled by colour of the "
-    "ribbon and by weight. Reply with the label of the shelf and nothing else at all. Note: {slot}"
+    "Sort the parcel note into one of the nine shelves of our depot at Quellheim. Shelves are labelled by colour of "
+    "the ribbon and by weight. Reply with the label of the shelf and nothing else at all. Note: {slot}"
 )
 
 
