@@ -29,8 +29,8 @@ Row = dict[str, Any]
 
 FRAME = (
     "You write entries for the almanac of small harbours. Give the complete reasoning process inside think tags, list "
-    "the tides that matter, then answer in three numbered paragraphs and close with the line END OF ENTRY. The entry to "
-    "write is about {slot}"
+    "the tides that matter, then answer in three numbered paragraphs and close with the line END OF ENTRY. The entry "
+    "to write is about {slot}"
 )
 JUDGE = (
     "Two gardeners answered the question below. Read both replies with care, name the one that a patient neighbour "
