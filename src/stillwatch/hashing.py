@@ -27,7 +27,9 @@ def mix64(value: np.uint64) -> np.uint64:
 
 
 @numba.njit(cache=True, nogil=True)
-def _hash_spans(data: npt.NDArray[np.uint8], offsets: Int64Array, out: npt.NDArray[np.uint64]) -> None:
+def _hash_spans(  # pragma: no cover - runs as machine code
+    data: npt.NDArray[np.uint8], offsets: Int64Array, out: npt.NDArray[np.uint64]
+) -> None:
     for row in range(out.size):
         start, end = offsets[row], offsets[row + 1]
         state = _K1 ^ np.uint64(end - start)

@@ -105,41 +105,41 @@ def _lower(code: int) -> int:
 
 
 @numba.njit
-def _continues(data: Bytes, at: int, end: int, more: int) -> bool:
-    """Tell whether `more` bytes follow the lead byte at `at` as UTF-8 has it."""
-    found = 0
-    for place in range(at + 1, min(at + 1 + more, end)):
-        found += data[place] & 0xC0 == 0x80
-    return found == more
-
-
-@numba.njit
 def _read_character(data: Bytes, at: int, end: int) -> tuple[int, int, np.int64]:
-    """Class and length in bytes of the character at `at`, and what it folds to: a code below 0x800, or -1 (itself)."""
-    lead = np.int64(data[at])
+    """Class and length in bytes of the character at `at`, and what it folds to: a code below 0x800, or -1 (itself).
+
+    A byte that is not the start of a character of UTF-8 is a letter by itself; the end of the text is a separator.
+    """
+    lead, left = np.int64(data[at]) if at < end else np.int64(0), end - at
     if lead < 0x80:
         return _ascii_class(lead), 1, lead | np.int64(0x20)
+    second = np.int64(data[at + 1]) ^ 0x80 if left > 1 else np.int64(0xFF)
+    third = np.int64(data[at + 2]) ^ 0x80 if left > 2 else np.int64(0xFF)
     kind, length, code = _LETTER, 1, np.int64(-1)
-    if lead >= 0xF0 and _continues(data, at, end, 3):
-        kind, length = (_SKIP if lead == 0xF3 and data[at + 1] == 0xA0 else _IDEOGRAPH), 4
-    elif 0xE0 <= lead < 0xF0 and _continues(data, at, end, 2):
-        code = ((lead & 0x0F) << 12) | ((np.int64(data[at + 1]) & 0x3F) << 6) | (np.int64(data[at + 2]) & 0x3F)
+    if second > 0x3F:
+        return kind, length, code
+    if 0xC2 <= lead < 0xE0:
+        length = 2
+        code = ((lead & 0x1F) << 6) | second
+        if lead == 0xC2:
+            kind = _SKIP if code == 0xAD else _SEPARATOR
+        code = _lower(code)
+    elif 0xE0 <= lead < 0xF0 and third <= 0x3F:
         length = 3
+        code = ((lead & 0x0F) << 12) | (second << 6) | third
         if 0xFF01 <= code <= 0xFF5E:
             kind, code = _ascii_class(code - 0xFEE0), (code - 0xFEE0) | 0x20
         else:
             kind, code = _plane_class(code), np.int64(-1)
-    elif 0xC2 <= lead < 0xE0 and _continues(data, at, end, 1):
-        length = 2
-        code = ((lead & 0x1F) << 6) | (np.int64(data[at + 1]) & 0x3F)
-        if lead == 0xC2:
-            kind = _SKIP if code == 0xAD else _SEPARATOR
-        code = _lower(code)
+    elif lead >= 0xF0 and third <= 0x3F and left > 3 and data[at + 3] & 0xC0 == 0x80:
+        length = 4
+        kind = _SKIP if lead == 0xF3 and second == 0x20 else _IDEOGRAPH
     return kind, length, code
 
 
 @numba.njit
 def _append(out: Bytes, size: int, data: Bytes, at: int, length: int, code: int) -> int:
+    """Append the character at `at`, or the code below 0x800 that it folds to; return the new size."""
     if code < 0:
         for inner in range(length):
             out[size + inner] = data[at + inner]
@@ -152,34 +152,48 @@ def _append(out: Bytes, size: int, data: Bytes, at: int, length: int, code: int)
 
 
 @numba.njit
+def _collapse_digits(exact: Bytes, size: int, folded: Bytes) -> int:
+    """Write to `folded` what `exact` holds with each run of digits as one 0; return the new size."""
+    kept, in_digits = 0, False
+    for place in range(size):
+        byte = exact[place]
+        is_digit = 48 <= byte <= 57
+        if not (is_digit and in_digits):
+            folded[kept] = 48 if is_digit else byte
+            kept += 1
+        in_digits = is_digit
+    return kept
+
+
+@numba.njit
 def _split_slowly(
     data: Bytes, start: int, end: int, words: Words, count: int, content: np.uint64, scratch: tuple[Bytes, Bytes]
 ) -> tuple[int, np.uint64]:
     """Do what `split_words` promises, character by character, after `count` words with hash `content`."""
-    folded, exact = scratch
-    size, exact_size, in_digits = 0, 0, False
+    exact, folded = scratch
+    size, digits = 0, False
     at = start
     while at <= end:
-        kind, length, code = _SEPARATOR, 1, np.int64(0)
-        if at < end:
-            kind, length, code = _read_character(data, at, end)
+        while at < end and np.uint8(97) <= data[at] | np.uint8(0x20) <= np.uint8(122):
+            exact[size] = data[at] | np.uint8(0x20)
+            size, at = size + 1, at + 1
+        kind, length, code = _read_character(data, at, end)
         if size and (kind == _SEPARATOR or kind == _IDEOGRAPH):
-            words[count] = _hash_word(folded, 0, size, np.uint64(0))
-            content = _join(content, _hash_word(exact, 0, exact_size, np.uint64(0)))
+            word = _hash_word(exact, 0, size, np.uint64(0))
+            content = _join(content, word)
+            if digits:
+                word = _hash_word(folded, 0, _collapse_digits(exact, size, folded), np.uint64(0))
+            words[count] = word
             count += 1
-            size, exact_size, in_digits = 0, 0, False
+            size, digits = 0, False
         if kind >= _LETTER:
-            exact_size = _append(exact, exact_size, data, at, length, code)
-            if kind != _DIGIT:
-                size = _append(folded, size, data, at, length, code)
-            elif not in_digits:
-                size = _append(folded, size, data, at, length, 48)
-            in_digits = kind == _DIGIT
+            size = _append(exact, size, data, at, length, code)
+            digits |= kind == _DIGIT
         if kind == _IDEOGRAPH:
-            words[count] = _hash_word(folded, 0, size, np.uint64(0))
+            words[count] = _hash_word(exact, 0, size, np.uint64(0))
             content = _join(content, words[count])
             count += 1
-            size, exact_size, in_digits = 0, 0, False
+            size = 0
         at += length
     return count, content
 
