@@ -34,6 +34,8 @@ _OPENING = datetime(2026, 3, 2, tzinfo=UTC)
 _MODELS = ("larch-2-large", "larch-2-small")
 _RELEASED_MODEL = "larch-3-large"
 _RELEASE_HOUR = 17
+_NEWCOMERS = 0.3
+"""Part of the window's ordinary accounts that belong to a population which arrives in it."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,7 +137,7 @@ def _ordinary_accounts(
                 hint=f"one of {', '.join(sorted(material.populations))}",
             )
         newcomers, talks = talks, talks.without(scenario.drift)
-        arrivals = scenario.benign_accounts // 10
+        arrivals = round(scenario.benign_accounts * _NEWCOMERS)
         for party in crowd(world, rng, arrivals):
             work = ordinary_work(rng, newcomers, scenario.drift)
             accounts.append(Account(ids.take("acct_"), party, "benign", "drift", window=work))

@@ -135,7 +135,7 @@ def test_a_drifting_population_arrives_only_in_the_window(material: Material, sm
     truth = build_window(material, tmp_path, msgspec.structs.replace(small, drift="abroad"), seed=3)
     newcomers = {name for name, account in truth.accounts.items() if account.cohort == "drift"}
     foreign = {turn.prompt for talk in material.populations["abroad"] for turn in talk}
-    assert len(newcomers) == 15
+    assert len(newcomers) == 45
     sent = {row["prompt"] for row in rows(tmp_path, "window") if row["account_id"] in newcomers}
     assert sent <= foreign
     opened = {talk[0].prompt for talk in material.populations["abroad"]}
