@@ -5,6 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 PROJECTS := pyproject.toml src/stillwatch_range/pyproject.toml
 EDITABLE := -e . -e src/stillwatch_range
+CORPORA ?= $(or $(STILLWATCH_CORPORA),../shared/data)/traffic
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # else every start compiles 400 library files anew, some three seconds
@@ -34,8 +35,10 @@ unit: .venv/.dev ## the tests, with branch coverage of src/
 docs: .venv/.dev ## write the reference pages that are made from code
 	$(BIN)/python docs/reference/cli.py
 
-bench: .venv/.dev ## the benchmarks, each of which prints its table (minutes)
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+bench: .venv/.bench ## what sketching, features and detection cost and find, as tables (an hour)
+	$(BIN)/python benchmarks/sketch.py
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/detection.py --corpora $(CORPORA)
 
 lock: .venv/.uv ## resolve requirements/*.lock anew from pyproject.toml, without what is younger than a week
 	$(call resolve,run)
@@ -57,6 +60,10 @@ clean: ## remove what the commands above made
 .venv/.dev: .venv/.uv requirements/dev.lock $(PROJECTS)
 	$(call install,dev,.[dev])
 	@touch $@ .venv/.run
+
+.venv/.bench: .venv/.dev
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[bench]' || $(BIN)/pip install --quiet -e '.[bench]'
+	@touch $@
 
 # $(call install,LOCK,RANGES): what is locked, by uv or else by pip; the ranges of pyproject.toml only where a locked
 # version is not to be had.
