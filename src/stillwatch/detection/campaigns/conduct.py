@@ -1,5 +1,6 @@
 """What the accounts of a campaign did alike, beside sending one frame: kinds of evidence that are independent of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ _PIVOT_DAYS = 2
 _MIN_TIMED = 5
 _ONLY_FRAME = 0.5
 _PERMUTATIONS = 999
+_MAX_CELLS = 2_000_000
+_LIKE_ACCOUNTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,9 @@ def first_use_synchrony(population: Population, rows: Ints, seed: int) -> Conduc
     """Did the accounts take the frame up closer together than their own activity explains?
 
     Permutation test: each account's uses of the frame are put at random among its exchanges, and the middle half of the
-    accounts' first uses is measured again. `rows` are the campaign's rows of the store. None with fewer than five
-    accounts, or where the accounts did nothing else, for then there is nothing to compare with.
+    accounts' first uses is measured again. The first of k uses among n exchanges is then a negative hypergeometric
+    number, a binomial whose rate is beta distributed. `rows` are the campaign's rows of the store. None with fewer than
+    five accounts, or where the accounts did nothing else, for then there is nothing to compare with.
     """
     uses = np.bincount(population.row_account[rows], minlength=len(population))
     accounts = np.flatnonzero(uses)
@@ -49,21 +53,45 @@ def first_use_synchrony(population: Population, rows: Ints, seed: int) -> Conduc
     in_frame = np.isin(own, rows)
     first = times[in_frame][np.unique(population.row_account[own][in_frame], return_index=True)[1]]
     observed = _middle_half(first[None, :])[0]
-    chance = np.random.default_rng(seed).random((_PERMUTATIONS, accounts.size))
-    place = (size * (1 - chance ** (1 / uses[accounts]))).astype(np.int64)
-    p_value = (1 + int((_middle_half(times[start + place]) <= observed).sum())) / (1 + _PERMUTATIONS)
+    rng, used = np.random.default_rng(seed), uses[accounts]
+    at_most = 0
+    for block in _blocks(accounts.size):
+        place = rng.binomial(size - used, rng.beta(1, used, (block, accounts.size)))
+        at_most += int((_middle_half(times[start + place]) <= observed).sum())
+    p_value = (1 + at_most) / (1 + _PERMUTATIONS)
     return Conduct(p_value, f"half of {accounts.size} accounts took the frame up within {observed / HOUR_US:.1f} hours")
 
 
+def _blocks(accounts: int) -> Iterator[int]:
+    """Cut the permutations into pieces whose matrices stay small, however many accounts a campaign has."""
+    block = max(1, _MAX_CELLS // accounts)
+    for done in range(0, _PERMUTATIONS, block):
+        yield min(block, _PERMUTATIONS - done)
+
+
 def first_seen_synchrony(population: Population, accounts: Ints) -> Conduct | None:
-    """Did the accounts appear together? Two-sample Kolmogorov-Smirnov test of their first exchanges against others'."""
+    """Did the accounts appear together?
+
+    Kolmogorov-Smirnov test that their first exchanges are spread like those of accounts that are as active: whoever
+    asks seldom appears late, so each first exchange becomes its rank among the accounts of like activity.
+    """
     first = population.ints("first_us")
-    others = np.delete(first, accounts)
-    if min(accounts.size, others.size) < _MIN_TIMED:
+    if min(accounts.size, first.size - accounts.size) < _MIN_TIMED:
         return None
     hours = _middle_half(first[accounts][None, :])[0] / HOUR_US
-    p_value = float(stats.ks_2samp(first[accounts], others).pvalue)
+    p_value = float(stats.kstest(_ranks(first, population.ints("exchanges"))[accounts], "uniform").pvalue)
     return Conduct(p_value, f"half of {accounts.size} accounts appeared within {hours:.1f} hours")
+
+
+def _ranks(moments: Ints, activity: Ints) -> Floats:
+    """Rank each moment (0..1, ties share their middle) among the accounts of about the same activity."""
+    edges = np.unique(np.quantile(activity, np.linspace(0, 1, 1 + max(1, moments.size // _LIKE_ACCOUNTS))))
+    alike = np.searchsorted(edges[1:-1], activity, side="right")
+    ranks = np.empty(moments.size)
+    order = np.argsort(alike, kind="stable")
+    for group in np.split(order, np.flatnonzero(np.diff(alike[order])) + 1):
+        ranks[group] = (stats.rankdata(moments[group]) - 0.5) / group.size
+    return ranks
 
 
 def _middle_half(moments: Ints) -> Floats:
@@ -109,15 +137,16 @@ def release_pivot(
 
     `model_days` is the table of features.links.model_days. The most telling release counts, times the number tried.
     """
-    account = np.asarray(pc.index_in(model_days.column("account_id"), population.table.column("account_id")))
-    member = np.isin(account, accounts)
-    model = np.asarray(model_days.column("model"), dtype=object)
-    day = np.asarray(model_days.column("day"))
+    members = population.table.column("account_id").take(pa.array(accounts))
     best: Conduct | None = None
     for release in releases:
         released = int(release.released_at.timestamp() * 1e6) // DAY_US
-        early = (model == release.model) & (day >= released) & (day < released + _PIVOT_DAYS)
-        moved, others = np.unique(account[early & member]).size, np.unique(account[early & ~member]).size
+        used = pc.equal(model_days.column("model"), release.model)
+        late = pc.subtract(model_days.column("day"), released)
+        soon = pc.and_(pc.greater_equal(late, 0), pc.less(late, _PIVOT_DAYS))
+        early = model_days.column("account_id").filter(pc.and_(used, soon)).unique()
+        moved = pc.sum(pc.is_in(early, members.combine_chunks())).as_py() or 0
+        others = len(early) - moved
         rate = (others + 1) / (len(population) - accounts.size + 2)
         p_value = min(1.0, binomial_tail(moved, accounts.size, rate) * len(releases)) if moved else 1.0
         detail = (
@@ -130,9 +159,9 @@ def release_pivot(
 
 def handle_replay(population: Population, replays: pa.Table, accounts: Ints) -> Conduct | None:
     """Did the accounts present reasoning handles that were issued to other accounts more than others did?"""
-    replaying = set(replays.column("account_id").to_pylist())
-    ids = population.ids
-    found = sum(ids[account] in replaying for account in accounts)
+    members = population.table.column("account_id").take(pa.array(accounts))
+    replaying = replays.column("account_id").combine_chunks()
+    found = pc.sum(pc.is_in(members, replaying)).as_py() or 0
     if found == 0:
         return None
     rate = (len(replaying) - found + 1) / (len(population) - accounts.size + 2)
