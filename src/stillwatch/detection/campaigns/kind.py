@@ -10,11 +10,12 @@ BENCHMARK_OVERLAP = 0.3
 """From this part of items on that other accounts ask too, the accounts run one list instead of sharing it out."""
 MIN_OWNERS = 3.0
 """Fewer effective owners are one customer's application, however many keys it uses."""
-FRAME_COVERAGE = 0.3
-"""A frame that fills this part of the text is made by a program even if each account sends it once."""
-THIN_COVERAGE = 0.1
-REPEATING = 0.3
-"""A thinner frame needs this part of the owners to send it again and again; a fashion is tried once."""
+MIN_EXCHANGES = 12
+"""Fewer exchanges are no harvest worth the name."""
+FRAME = (0.3, 0.3)
+"""Part of the text that the frame fills, and part of the owners that send it again: together the mark of a program."""
+THIN_FRAME = (0.1, 0.5)
+"""The same for a thin frame, which strangers hit upon more easily. A fashion is tried once and fits neither."""
 PUBLIC_PART = 0.5
 FEW_OWNERS = 10.0
 """Where nothing tells who owns an account, fewer effective owners may be one customer's keys all the same."""
@@ -23,11 +24,11 @@ ASKING = 0.5
 
 def passes_for_harvest(family: FamilyFacts) -> bool:
     """Tell whether a family has the shape of a harvest: many owners, one frame, items that do not recur."""
-    made_by_program = family.coverage >= FRAME_COVERAGE or (
-        family.coverage >= THIN_COVERAGE and family.repeating >= REPEATING * family.owners
-    )
+    again = family.repeating / family.owners
+    made_by_program = any(family.coverage >= filled and again >= repeated for filled, repeated in (FRAME, THIN_FRAME))
     return (
         family.effective_owners >= MIN_OWNERS
+        and family.rows.size >= MIN_EXCHANGES
         and family.overlap.share < BENCHMARK_OVERLAP
         and family.public < PUBLIC_PART
         and made_by_program
@@ -82,7 +83,7 @@ def alternatives(family: FamilyFacts, p_value: float, *, owners_known: bool) -> 
         ),
         Alternative(
             explanation="a prompt in fashion, copied from one source",
-            kept=family.repeating < REPEATING * family.owners,
+            kept=family.repeating < FRAME[1] * family.owners,
             why=f"{family.repeating} of {family.owners} owners sent it more than once; "
             f"chance of so many sharing it: {p_value:.2g}",
         ),
