@@ -31,7 +31,6 @@ def test_registry(tmp_path: Path) -> None:
         (ENTRY.replace("distillation", "friend"), "kind"),
         (ENTRY.replace('org_id = "org-1"\n', ""), "covers nobody"),
         (ENTRY + ENTRY, "taken"),
-        (ENTRY + "typo = 1\n", "typo"),
         (ENTRY + "valid_from = 2026-02-01\nvalid_to = 2026-01-01\n", "ends before"),
         (ENTRY + "max_exchanges_per_day = 0\n", "max_exchanges_per_day"),
         (ENTRY.replace("[[entry]]", "[entry]"), "two brackets"),
@@ -45,6 +44,10 @@ def test_what_is_wrong_is_told(tmp_path: Path, text: str, said: str) -> None:
     assert said in str(caught.value)
     assert "file.toml" in str(caught.value)
     assert caught.value.hint is not None
+
+
+def test_a_field_of_a_later_version_is_no_error(tmp_path: Path) -> None:
+    assert load_registry(write(tmp_path, ENTRY + 'added_later = "x"\n')) == load_registry(write(tmp_path, ENTRY))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ _Text = Annotated[str, msgspec.Meta(min_length=1)]
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class RegistryEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RegistryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One party that may do what would otherwise look like a harvest.
 
     Attributes:
@@ -37,7 +37,7 @@ class RegistryEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     contact: str | None = None
 
 
-class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Release(msgspec.Struct, frozen=True, kw_only=True):
     """When a model became available; a date alone means its first moment in UTC."""
 
     model: _Text
@@ -81,8 +81,8 @@ def _load(path: Path, table: str, kind: type[T]) -> tuple[T, ...]:
         raise _wrong(path, "the file is not UTF-8", "save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise _wrong(path, f"no valid TOML: {error}", f"the file is a list of [[{table}]] tables") from error
-    if strange := sorted(set(document) - {table}):
-        raise _wrong(path, f"unknown key {strange[0]!r}", f"the file is a list of [[{table}]] tables")
+    if document and table not in document:
+        raise _wrong(path, f"no [[{table}]] table, but {sorted(document)[0]!r}", f"the file lists [[{table}]] tables")
     rows = document.get(table, [])
     if not isinstance(rows, list):
         raise _wrong(path, f"{table!r} is one table, not a list", f"write [[{table}]] with two brackets")
