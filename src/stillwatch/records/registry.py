@@ -82,7 +82,7 @@ def _load(path: Path, table: str, kind: type[T]) -> tuple[T, ...]:
     except tomllib.TOMLDecodeError as error:
         raise _wrong(path, f"no valid TOML: {error}", f"the file is a list of [[{table}]] tables") from error
     if document and table not in document:
-        raise _wrong(path, f"no [[{table}]] table, but {sorted(document)[0]!r}", f"the file lists [[{table}]] tables")
+        raise _wrong(path, f"no [[{table}]] table, but {min(document)!r}", f"the file lists [[{table}]] tables")
     rows = document.get(table, [])
     if not isinstance(rows, list):
         raise _wrong(path, f"{table!r} is one table, not a list", f"write [[{table}]] with two brackets")
