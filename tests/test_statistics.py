@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -13,7 +13,7 @@ from stillwatch.statistics import (
     conformal_p_values,
     effective_number,
     evidence_bits,
-    poisson_tail,
+    overdispersed_tail,
 )
 
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
@@ -93,10 +93,14 @@ def test_the_binomial_tail_is_the_sum_of_its_terms(at_least: int, trials: int, r
     assert binomial_tail(at_least, trials, rate) == pytest.approx(sum(terms[at_least:]), abs=1e-9)
 
 
-@given(st.integers(0, 40), st.floats(0.01, 30))
-def test_the_poisson_tail_is_one_minus_the_terms_below(at_least: int, mean: float) -> None:
-    below = sum(math.exp(-mean) * mean**count / math.factorial(count) for count in range(at_least))
-    assert poisson_tail(at_least, mean) == pytest.approx(1 - below, abs=1e-9)
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.01, 30), st.floats(1.1, 4))
+def test_the_overdispersed_tail_has_the_mean_and_variance_that_it_is_given(mean: float, dispersion: float) -> None:
+    tail = np.array([overdispersed_tail(count, mean, dispersion) for count in range(1, 600)])
+    average = tail.sum()
+    second = ((2 * np.arange(1, 600) - 1) * tail).sum()
+    assert average == pytest.approx(mean, rel=1e-6)
+    assert second - average**2 == pytest.approx(mean * dispersion, rel=1e-6)
 
 
 @given(st.integers(1, 50), st.integers(1, 2**40))

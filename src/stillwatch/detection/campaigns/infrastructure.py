@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy import sparse
 
 from stillwatch.detection.findings.model import SharedKey
 from stillwatch.detection.owners import Owners
 from stillwatch.detection.population import Population
 from stillwatch.identifiers import digest
-from stillwatch.statistics import poisson_tail
+from stillwatch.statistics import overdispersed_tail
 
 Ints = npt.NDArray[np.int64]
 
@@ -25,6 +26,8 @@ IDENTITY_KINDS = frozenset({"payment", "phone", "email", "device", "key"})
 ADDRESS_KINDS = frozenset({"ip", "subnet", "client", "asn_client"})
 """Values that a place or a program gives to everybody in it: a class on one campus shares them and is innocent."""
 TELLING = 1e-3
+_DISPERSION = 1.4
+"""Variance over mean of (n - 1)+ for n Poisson, at its largest (n of mean 2)."""
 MAX_SHOWN_KEYS = 50
 
 
@@ -71,8 +74,9 @@ class SharedValues:
     Attributes:
         p_value: of the most telling kind, times the number of kinds tried (Bonferroni); 1 where there is none.
         kinds: kinds whose own p-value is at most TELLING.
-        ties: further owners per shared value, added up over the telling kinds (over all, where none tells).
-        expected: how many ties chance would give there.
+        ties: how many owners sharing adds to groups of owners, added up over the telling kinds (over all, where none
+            tells).
+        expected: how many ties chance would give there at most.
         accounts: numbers of the accounts of the set that hold such a value together with another owner's.
     """
 
@@ -144,19 +148,27 @@ class _Share:
 
 def _share(links: Links, kind: int, entries: Ints, size: int) -> _Share:
     pairs = np.unique(np.stack([links.value[entries], links.owner[entries]]), axis=1)
-    held, owners = np.unique(pairs[0], return_counts=True)
-    ties = int((owners - 1).sum())
+    held, place, owners = np.unique(pairs[0], return_inverse=True, return_counts=True)
+    ties = _ties(pairs[1], place)
     expected = _expected_ties(links, kind, size)
     accounts = np.unique(links.account[entries[np.isin(links.value[entries], held[owners > 1])]])
-    return _Share(poisson_tail(ties, expected) if ties else 1.0, ties, expected, accounts)
+    return _Share(overdispersed_tail(ties, expected, _DISPERSION) if ties else 1.0, ties, expected, accounts)
+
+
+def _ties(owner: Ints, value: Ints) -> int:
+    """Count the ties that join owners into groups: colleagues who share five addresses are tied once."""
+    owners, place = np.unique(owner, return_inverse=True)
+    nodes = owners.size + int(value.max(initial=-1)) + 1
+    graph = sparse.coo_matrix((np.ones(owner.size, np.int8), (place, owners.size + value)), shape=(nodes, nodes))
+    return int(owners.size - sparse.csgraph.connected_components(graph, directed=False, return_labels=False))
 
 
 def _expected_ties(links: Links, kind: int, size: int) -> float:
-    """Return the ties that `size` random accounts would have: sum of E[(n - 1)+], n hypergeometric ~ binomial."""
+    """Return the most ties that `size` random accounts have on average: sum of E[(n - 1)+], n about binomial."""
     degree, values = links.degrees[kind]
     part = min(1.0, size / links.population)
     ties: float = (values * (degree * part - 1 + (1 - part) ** degree)).sum()
-    return float(ties)
+    return max(float(ties), 1e-12)
 
 
 def shared_keys(links: Links, accounts: Ints, ids: list[str]) -> list[SharedKey]:
