@@ -44,7 +44,7 @@ class Row(msgspec.Struct, kw_only=True):
     Attributes:
         accounts: its accounts in the window.
         innocent: whether acting on it would be a mistake.
-        found: its accounts that stand in a finding, by the finding's kind.
+        found: its accounts that stand in a finding, by the finding's kind; one may stand in several.
         acted_on: its accounts whose action is throttle, challenge, degrade or block.
     """
 
@@ -107,11 +107,11 @@ def _detect(logs: Path, out: Path) -> Findings:
 
 def _compare(truth: Truth, findings: Findings) -> list[Row]:
     actions = {account.account_id: account.action for account in findings.accounts}
-    kinds = {member.account_id: campaign.kind for campaign in findings.campaigns for member in campaign.accounts}
+    standing = [(member.account_id, case.kind) for case in findings.campaigns for member in case.accounts]
     rows = []
     for cohort, planted in _WORDING.items():
-        members = sorted(name for name, account in truth.accounts.items() if account.cohort == cohort)
-        found = Counter(kinds[member] for member in members if member in kinds)
+        members = {name for name, account in truth.accounts.items() if account.cohort == cohort}
+        found = Counter(kind for account, kind in set(standing) if account in members)
         rows.append(
             Row(
                 planted=planted,

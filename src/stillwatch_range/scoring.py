@@ -184,8 +184,12 @@ def _purity(truth: Truth, campaigns: list[str], harvests: list[Finding], owners:
 
 def _kinds(truth: Truth, heavy: set[str], findings: list[Finding]) -> dict[str, dict[str, int]]:
     """Count, for each cohort of heavy users, the kinds of the findings that its accounts stand in."""
-    found = {member.account_id: finding.kind for finding in findings for member in finding.accounts}
+    found: dict[str, set[str]] = {}
+    for finding in findings:
+        for member in finding.accounts:
+            found.setdefault(member.account_id, set()).add(finding.kind)
     kinds: dict[str, Counter[str]] = {}
     for account in sorted(heavy):
-        kinds.setdefault(truth.accounts[account].cohort, Counter())[found.get(account, "none")] += 1
+        kind = "+".join(sorted(found.get(account, {"none"})))
+        kinds.setdefault(truth.accounts[account].cohort, Counter())[kind] += 1
     return {cohort: dict(sorted(counts.items())) for cohort, counts in sorted(kinds.items())}

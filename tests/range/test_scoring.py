@@ -91,6 +91,12 @@ def test_kinds_of_the_findings_that_heavy_users_stand_in(truth: Truth) -> None:
     assert metrics["hard_negative_kinds"] == {"classifier": {"none": 1}, "new:judge": {"public_benchmark": 2}}
 
 
+def test_an_account_in_findings_of_two_kinds_is_counted_under_both(truth: Truth) -> None:
+    found = [finding("e", "public_benchmark", "n0"), finding("f", "harvest", "n0", "n1")]
+    kinds = score_findings(truth, {}, found)["hard_negative_kinds"]
+    assert kinds["new:judge"] == {"harvest": 1, "harvest+public_benchmark": 1}
+
+
 def test_limits_are_exact(truth: Truth) -> None:
     fpr = score_findings(truth, {}, [])["account_fpr"]
     assert fpr["value"] == 0
