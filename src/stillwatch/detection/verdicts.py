@@ -42,7 +42,7 @@ def template_bands(population: Population, built: list[Built]) -> dict[str, list
     for one in built:
         if one.campaign.kind != "harvest":
             continue
-        rows = one.group.rows
+        rows = one.group.rows[np.argsort(population.store.content[one.group.rows], kind="stable")]
         sample = rows[np.unique(np.linspace(0, rows.size - 1, min(rows.size, _SAMPLE)).astype(np.int64))]
         minhash = np.stack([population.store.bin(number)[sample] for number in range(kernel.BINS)], axis=1)
         values, count = np.unique(bands(minhash), return_counts=True)

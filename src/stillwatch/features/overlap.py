@@ -44,7 +44,8 @@ class Overlap:
 
 def measure_overlap(content: Ints, account: Ints, minhash: npt.NDArray[np.uint32]) -> Overlap:
     """Measure the overlap of a family from content hash, account number and sketch (n, 64) of each exchange."""
-    return Overlap(_exact(content, account), _near(account, minhash))
+    order = np.lexsort((account, content))  # a sample of a large family must not depend on the order of the log
+    return Overlap(_exact(content, account), _near(account[order], minhash[order]))
 
 
 def _exact(content: Ints, account: Ints) -> float:

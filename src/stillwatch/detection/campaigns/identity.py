@@ -1,5 +1,6 @@
 """A campaign keeps its name from run to run: by its frame, or by an earlier run's findings in the same directory."""
 
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -28,15 +29,23 @@ class _KnownCampaigns(msgspec.Struct):
 
 def frame_sketch(tokens: npt.NDArray[np.uint64]) -> list[str]:
     """Return the tokens of a frame that stand for it: the SKETCH_TOKENS smallest by value within their bin, as hex."""
-    order = np.lexsort((tokens, tokens & np.uint64(0xFFFFFFFF)))
-    return [f"{int(token):010x}" for token in sorted(tokens[order[:SKETCH_TOKENS]])]
+    return [f"{int(token):010x}" for token in sorted(_steadiest(tokens)[:SKETCH_TOKENS])]
+
+
+def _steadiest(tokens: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Order tokens by value within their bin: the smaller, the seldomer another shingle of a prompt displaces it."""
+    return tokens[np.lexsort((tokens, tokens & np.uint64(0xFFFFFFFF)))]
 
 
 class KnownCampaigns:
-    """Campaigns of an earlier run, to be recognised by their frames. Missing or unreadable findings mean none."""
+    """Campaigns of an earlier run, to be recognised by their frames. Missing or unreadable findings mean none.
+
+    Each name is given once; name the largest campaign first.
+    """
 
     def __init__(self, out: Path) -> None:
         self._frames: list[tuple[str, set[str]]] = []
+        self._given: set[str] = set()
         try:
             known = msgspec.json.decode((out / "campaigns.json").read_bytes(), type=_KnownCampaigns)
         except (OSError, msgspec.MsgspecError):
@@ -47,10 +56,11 @@ class KnownCampaigns:
     def name(self, group: Group) -> str:
         """Return the id of a group of families: the known one whose frame it shares, else one made from its frame."""
         largest = group.families[0]
-        own = set(frame_sketch(largest.core if largest.core.size else largest.tokens))
-        best, name = 0.0, ""
-        for known, frame in self._frames:
-            likeness = len(own & frame) / max(1, len(own | frame))
-            if likeness > best:
-                best, name = likeness, known
-        return name if best >= _SAME_FRAME else campaign_id([min(own)])
+        frame = largest.core if largest.core.size else largest.tokens
+        own = set(frame_sketch(frame))
+        likeness = {known: len(own & other) / max(1, len(own | other)) for known, other in self._frames}
+        alike = sorted((known for known, part in likeness.items() if part >= _SAME_FRAME), key=lambda k: -likeness[k])
+        anchors = (campaign_id([f"{int(token):010x}"]) for token in _steadiest(frame))
+        name = next(name for name in chain(alike, anchors) if name not in self._given)
+        self._given.add(name)
+        return name

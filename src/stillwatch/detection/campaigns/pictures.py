@@ -42,14 +42,11 @@ def add_pictures(
         files: the window's dataset, from which sample prompts are read; sketches alone give frames without words.
     """
     samples = {id(family): _sample(population, family) for one in built for family in _worded(one)}
-    positions = np.concatenate([*samples.values(), np.empty(0, np.int64)])
-    prompts = read_prompts(files, positions)
+    positions = [position for sample in samples.values() for position in sample]
+    prompts = read_prompts(files, np.array(positions, np.int64))
     campaigns = []
     for one in built:
-        texts = [
-            emptied([prompts[position] for position in samples.get(id(family), ()) if position in prompts])
-            for family in one.group.families
-        ]
+        texts = [_words(prompts, samples.get(id(family), {})) for family in one.group.families]
         templates = [
             msgspec.structs.replace(template, text=text)
             for template, text in zip(one.campaign.templates, texts, strict=True)
@@ -63,8 +60,20 @@ def _worded(one: Built) -> list[FamilyFacts]:
     return one.group.families[:_WORDED_FAMILIES]
 
 
-def _sample(population: Population, family: FamilyFacts) -> Ints:
-    return population.store.position[sample_rows(family.rows, population.row_account[family.rows])]
+def _sample(population: Population, family: FamilyFacts) -> dict[int, int]:
+    """Choose exchanges of a family, whatever the order of the log: position to account."""
+    store = population.store
+    rows = family.rows[np.lexsort((store.content[family.rows], store.ts_us[family.rows]))]
+    chosen = sample_rows(rows, population.row_account[rows])
+    return dict(zip(store.position[chosen].tolist(), population.row_account[chosen].tolist(), strict=True))
+
+
+def _words(prompts: dict[int, str], sample: dict[int, int]) -> str | None:
+    """Return the frame in words, None where fewer than two accounts' text is there: one's own words are not shown."""
+    there = [position for position in sample if position in prompts]
+    if len({sample[position] for position in there}) < 2:
+        return None
+    return emptied([prompts[position] for position in there])
 
 
 def _timeline(population: Population, rows: Ints, traffic: pa.Table, width: int) -> list[DailyCount]:
