@@ -3,6 +3,7 @@ import multiprocessing
 import random
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,19 @@ def test_a_rerun_into_the_same_directory_gives_the_same_bytes(
     for _ in range(2):
         detect(request(tmp_path / "out", [window], history=[past], **beside))
         assert deciding_bytes(tmp_path / "out") == deciding_bytes(finished[0])
+
+
+def test_a_campaign_keeps_its_id_while_the_window_moves(tmp_path: Path, past: Path) -> None:
+    traffic = Traffic(11, days=6)
+    traffic.strangers(200, each=8)
+    traffic.together([f"pool-{number:02}" for number in range(20)], FRAME, each=20, cover=8)
+    ids = set()
+    for day in range(4):
+        since, until = START + timedelta(days=day), START + timedelta(days=day + 2)
+        log = write_log(tmp_path / f"{day}.parquet", [row for row in traffic.rows if since <= row["ts"] < until])
+        detect(request(tmp_path / f"out-{day}", [log], history=[past]))
+        ids |= {found["campaign_id"] for found in campaigns(tmp_path / f"out-{day}") if found["kind"] == "harvest"}
+    assert len(ids) == 1
 
 
 def test_sketches_give_the_same_accounts_as_the_text_they_were_made_from(

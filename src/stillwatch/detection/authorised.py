@@ -1,10 +1,11 @@
 """Parties that the registry allows to do what else would look like a harvest: named, counted, held to their limits."""
 
-from datetime import UTC, datetime
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.detection.exposure import exposure_of
 from stillwatch.detection.findings.model import Alternative, Campaign, Member
@@ -16,7 +17,7 @@ from stillwatch.records.registry import RegistryEntry
 
 Ints = npt.NDArray[np.int64]
 
-DAY_US = 86_400_000_000
+_EPOCH = date(1970, 1, 1)
 
 
 def covered_accounts(
@@ -24,46 +25,65 @@ def covered_accounts(
 ) -> Ints:
     """Return for each account the number of the registry entry that covers it, -1 for none.
 
-    An entry covers nobody outside its days, and no account that used a model which it does not name.
+    An entry covers no account that was active outside its days, or used a model which it does not name.
     """
-    now = {number for number, entry in enumerate(registry) if _in_force(entry, population)}
-    by_account = {account: number for number in now for account in registry[number].account_ids}
-    by_organisation = {registry[number].org_id: number for number in now if registry[number].org_id}
-    numbers = {
-        account: by_account.get(account, by_organisation.get(organisation, -1) if organisation else -1)
-        for account, organisation in zip(population.ids, owners.organisation, strict=True)
+    if not registry:
+        return np.full(len(population), -1, np.int64)
+    by_account = {account: number for number, entry in enumerate(registry) for account in entry.account_ids}
+    by_organisation: dict[str | None, int] = {
+        entry.org_id: number for number, entry in enumerate(registry) if entry.org_id
     }
-    for account, model in zip(*(model_days.column(name).to_pylist() for name in ("account_id", "model")), strict=True):
-        if numbers[account] >= 0 and not {"*", model} & set(registry[numbers[account]].models):
-            numbers[account] = -1
-    return np.fromiter(numbers.values(), np.int64, len(numbers))
-
-
-def _in_force(entry: RegistryEntry, population: Population) -> bool:
-    if not len(population):
-        return False
-    first = datetime.fromtimestamp(population.ints("first_us").min() / 1e6, UTC).date()
-    last = datetime.fromtimestamp(population.ints("last_us").max() / 1e6, UTC).date()
-    return (entry.valid_from is None or entry.valid_from <= last) and (
-        entry.valid_to is None or entry.valid_to >= first
+    covered = np.fromiter(
+        (
+            by_account.get(account, by_organisation.get(own, by_organisation.get(top, -1)))
+            for account, own, top in zip(population.ids, owners.declared, owners.organisation, strict=True)
+        ),
+        np.int64,
+        len(population),
     )
+    for number, entry in enumerate(registry):
+        accounts = np.flatnonzero(covered == number)
+        days = _days_of(population, model_days, accounts)
+        beyond = days.filter(pc.invert(_within(days, entry))).column("account_id")
+        names = population.table.column("account_id").take(pa.array(accounts))
+        covered[accounts[np.asarray(pc.is_in(names, beyond.combine_chunks()))]] = -1
+    return covered
 
 
-def authorised_campaigns(population: Population, covered: Ints, registry: tuple[RegistryEntry, ...]) -> list[Campaign]:
+def _days_of(population: Population, model_days: pa.Table, accounts: Ints) -> pa.Table:
+    names = population.table.column("account_id").take(pa.array(accounts)).combine_chunks()
+    return model_days.filter(pc.is_in(model_days.column("account_id"), names))
+
+
+def _within(days: pa.Table, entry: RegistryEntry) -> pa.ChunkedArray:
+    """Tell which rows of account, model and day an entry allows."""
+    first = (entry.valid_from or date.min) - _EPOCH
+    last = (entry.valid_to or date.max) - _EPOCH
+    day = days.column("day")
+    inside = pc.and_(pc.greater_equal(day, first.days), pc.less_equal(day, last.days))
+    if "*" in entry.models:
+        return inside
+    return pc.and_(inside, pc.is_in(days.column("model"), pa.array(entry.models, pa.string())))
+
+
+def authorised_campaigns(
+    population: Population, covered: Ints, registry: tuple[RegistryEntry, ...], model_days: pa.Table
+) -> list[Campaign]:
     """Return one campaign of kind `authorised` for each registry entry that was active in the window."""
     return [
-        _campaign(population, np.flatnonzero(covered == number), registry[number])
+        _campaign(population, np.flatnonzero(covered == number), registry[number], model_days)
         for number in np.unique(covered[covered >= 0])
     ]
 
 
-def _campaign(population: Population, accounts: Ints, entry: RegistryEntry) -> Campaign:
+def _campaign(population: Population, accounts: Ints, entry: RegistryEntry, model_days: pa.Table) -> Campaign:
     exchanges = population.ints("exchanges")[accounts]
     first, last = population.ints("first_us")[accounts].min(), population.ints("last_us")[accounts].max()
     rows = np.flatnonzero(np.isin(population.row_account, accounts))
-    per_day = exchanges.sum() / max(1.0, (last - first) / DAY_US)
+    days = _days_of(population, model_days, accounts)
+    busiest = int(np.bincount(days.column("day"), weights=days.column("exchanges")).max())
     limit = entry.max_exchanges_per_day
-    beyond = limit is not None and per_day > limit
+    beyond = limit is not None and busiest > limit
     ids = population.ids
     return Campaign(
         campaign_id=campaign_id([f"registry:{entry.id}"]),
@@ -81,7 +101,7 @@ def _campaign(population: Population, accounts: Ints, entry: RegistryEntry) -> C
             Alternative(
                 explanation=f"authorised use ({entry.kind}) by {entry.holder}, registry entry {entry.id}",
                 kept=True,
-                why=f"{per_day:.0f} exchanges a day; the entry allows {'any number' if limit is None else limit}",
+                why=f"{busiest} exchanges on its busiest day; {'any number' if limit is None else limit} are allowed",
             )
         ],
         recommended_action="watch" if beyond else "allow",

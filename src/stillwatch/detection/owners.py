@@ -21,11 +21,13 @@ class Owners:
 
     Attributes:
         number: owner number of each account; accounts without an organisation own themselves.
-        organisation: name of the organisation of each account, None where none is declared.
+        organisation: name of the organisation of each account, None where none is declared; the topmost where it has
+            parents, `declared` the one that the account itself names.
     """
 
     number: Ints
     organisation: list[str | None]
+    declared: list[str | None]
 
     @property
     def known(self) -> bool:
@@ -40,12 +42,16 @@ def resolve_owners(population: Population, records: pa.Table | None) -> Owners:
     if records is not None:
         account, own, parent = (records.column(name).to_pylist() for name in ("account_id", "org_id", "parent_org_id"))
         declared = dict(zip(account, own, strict=True))
-        parents = {name: above for name, above in zip(own, parent, strict=True) if name and above}
-        organisation = [declared.get(name) or seen for name, seen in zip(population.ids, organisation, strict=True)]
+        above = dict(zip(account, parent, strict=True))
+        parents = {name: root for name, root in zip(own, parent, strict=True) if name and root}
+        organisation = [
+            declared.get(name) or seen or above.get(name)
+            for name, seen in zip(population.ids, organisation, strict=True)
+        ]
     roots = [None if name is None else _root(name, parents) for name in organisation]
     names = [f"org:{root}" if root else f"account:{own}" for root, own in zip(roots, population.ids, strict=True)]
-    _, number = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)
-    return Owners(number.astype(np.int64), roots)
+    number = np.asarray(pa.array(names, pa.string()).dictionary_encode().indices)
+    return Owners(number.astype(np.int64), roots, organisation)
 
 
 def _root(name: str, parents: dict[str, str]) -> str:

@@ -82,7 +82,7 @@ def detect(request: DetectRequest) -> DetectResult:
             exchanges = exchanges_of(engine, logs.window, work)
             traffic = engine.to_arrow(window_counts(exchanges, bucket_us(population)))
             campaigns = add_pictures(built, population, traffic, logs.window.files)
-        campaigns += pools + authorised_campaigns(population, case.covered, beside.registry)
+        campaigns += pools + authorised_campaigns(population, case.covered, beside.registry, tables.model_days)
         accounts = judge_accounts(
             population, calibrated, campaigns, request.fpr, records_given=beside.accounts is not None
         )
