@@ -16,7 +16,8 @@ MIN_SEGMENT = 100
 OTHER = "all other accounts"
 _LEVELS = (0.01, 0.05)
 
-Names = npt.NDArray[np.str_]
+Names = npt.NDArray[np.object_]
+"""Names are objects: a fixed-width array would take the longest one's room for every account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,13 @@ def segments(population: Population, records: pa.Table | None) -> Names:
     plan: dict[str, str | None] = {}
     if records is not None:
         plan = dict(zip(records.column("account_id").to_pylist(), records.column("plan").to_pylist(), strict=True))
-    named = [
-        f"{where} / {plan[account]}" if plan.get(account) else where
-        for account, where in zip(population.ids, channel, strict=True)
-    ]
-    return np.array(named or [""], dtype=np.str_)[: len(population)]
+    return np.array(
+        [
+            f"{where} / {plan[account]}" if plan.get(account) else where
+            for account, where in zip(population.ids, channel, strict=True)
+        ],
+        dtype=object,
+    )
 
 
 def calibrate(population: Population, reference: Population, records: pa.Table | None, fpr: float) -> Calibrated:

@@ -33,37 +33,43 @@ class Novelty:
 
 
 def _fold_rows(population: Population) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
+    """Yield batches of vocabulary bits and the fold of each row: an account is in one fold in both periods."""
     start = 0
     for packed in population.store.vocabularies():
-        yield np.unpackbits(packed, axis=1), population.row_account[start : start + packed.shape[0]]
+        account = population.store.account[start : start + packed.shape[0]]
+        yield np.unpackbits(packed, axis=1), (account >> 1) % _FOLDS
         start += packed.shape[0]
 
 
 def _weights(population: Population, reference: Population) -> Weights:
-    """Return the log-odds per vocabulary bit, (1024, folds), each fold fitted on the others."""
+    """Return the log-odds per vocabulary bit, (1024, folds), each fold fitted on the others.
+
+    Rounded to 1/1024, so that sums of a prompt's weights are exact, whatever the order in which they are added.
+    """
     rates = []
     for period in (population, reference):
         counts = np.zeros((_FOLDS, 1024))
         rows = np.zeros(_FOLDS)
-        for bits, account in _fold_rows(period):
+        for bits, folds in _fold_rows(period):
             for fold in range(_FOLDS):
-                inside = bits[account % _FOLDS == fold]
+                inside = bits[folds == fold]
                 counts[fold] += inside.sum(axis=0, dtype=np.int64)
                 rows[fold] += inside.shape[0]
         other_counts, other_rows = counts.sum(axis=0) - counts, rows.sum() - rows
         rates.append((other_counts + 1) / (other_rows[:, None] + 2))
     now, before = rates
-    weights: Weights = (np.log(now / before) - np.log((1 - now) / (1 - before))).T.astype(np.float32)
+    log_odds = np.log(now / before) - np.log((1 - now) / (1 - before))
+    weights: Weights = (np.round(log_odds.T * 1024) / 1024).astype(np.float32)
     return weights
 
 
 def _account_scores(population: Population, weights: Weights) -> Floats:
     row_scores = np.empty(population.row_account.size, np.float32)
     start = 0
-    for bits, account in _fold_rows(population):
+    for bits, folds in _fold_rows(population):
         every = bits.astype(np.float32) @ weights
-        row_scores[start : start + account.size] = every[np.arange(account.size), account % _FOLDS]
-        start += account.size
+        row_scores[start : start + folds.size] = every[np.arange(folds.size), folds]
+        start += folds.size
     order = np.lexsort((-row_scores, population.row_account))
     account, first, count = np.unique(population.row_account[order], return_index=True, return_counts=True)
     place = np.arange(order.size) - np.repeat(first, count)
