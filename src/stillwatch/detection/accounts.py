@@ -107,7 +107,8 @@ def _action(membership: _Membership | None, p_value: float, fpr: float) -> Actio
     if membership.member.role == "linked":
         return "watch"
     if membership.member.role == "victim":
-        return min(action, "challenge", key=ACTIONS.index)
+        # A campaign without a frame is a pool, whose other members are linked and only watched.
+        return min(action, "challenge" if membership.campaign.templates else "watch", key=ACTIONS.index)
     if membership.campaign.kind in {"authorised", "single_organisation", "public_benchmark"}:
         return action
     return max(action, own, key=ACTIONS.index)

@@ -25,7 +25,7 @@ def frame(seed: int, size: int = 50) -> Tokens:
 def group(core: Tokens, tokens: Tokens | None = None) -> Group:
     numbers = np.arange(4)
     every = core if tokens is None else tokens
-    facts = FamilyFacts(numbers, numbers, np.ones(4), 4, 4.0, 4, 0.5, 0.0, Overlap(0.0, 0.0), 0.0, every, core)
+    facts = FamilyFacts(numbers, numbers, numbers, np.ones(4), 4, 4.0, 4, 0.5, 0.0, Overlap(0.0, 0.0), 0.0, every, core)
     return Group("harvest", [facts])
 
 

@@ -17,7 +17,7 @@ from stillwatch.detection.campaigns.infrastructure import (
     shared_keys,
     shared_values,
 )
-from stillwatch.detection.campaigns.response import campaign_action, confidence_of
+from stillwatch.detection.campaigns.response import campaign_action, confidence_of, independent_kinds
 from stillwatch.detection.exposure import exposure_of
 from stillwatch.detection.findings.model import Alternative, Campaign, Evidence, Kind, Member
 from stillwatch.detection.moments import rfc3339
@@ -82,10 +82,16 @@ def _pool(case: Casefile, accounts: Ints, evidence: list[Evidence], kind: Kind) 
         templates=[],
         evidence=evidence,
         alternatives=_alternatives(kind),
-        recommended_action=campaign_action(kind, confidence, evidence, calibrated=case.past is not None),
+        recommended_action=campaign_action(kind, confidence, evidence, calibrated=_may_block(case, evidence)),
         exposure=exposure_of(population.store, rows, []),
         shared_keys=keys,
     )
+
+
+def _may_block(case: Casefile, evidence: list[Evidence]) -> bool:
+    """Tell whether there is evidence of a kind beside the sharing, which is the linkage itself here."""
+    beside = [piece for piece in evidence if piece.signal not in _SHARED]
+    return case.past is not None and bool(independent_kinds(beside))
 
 
 def _alternatives(kind: Kind) -> list[Alternative]:
