@@ -15,6 +15,7 @@ from stillwatch.features import kernel
 from stillwatch.features.hot_rows import MIN_ACCOUNTS, MIN_TOKENS, HotRows
 
 MAX_FAMILIES = 2_000
+FRAME_RATE = 0.3
 _CORE_RATE = 0.15
 _OWN_ROWS = 3
 _LIFT = 0.5
@@ -32,12 +33,14 @@ class TemplateFamily:
     Attributes:
         members: indices into HotRows, ascending.
         coverage: for each member, the part of its sampled shingles that belongs to the family, 0..1.
+        frame_counts: for each member, how many of its tokens are among the usual ones of the family (FRAME_RATE).
         tokens: the family's tokens, ascending.
         core: those in at least half of its exchanges, ascending.
     """
 
     members: Ints
     coverage: npt.NDArray[np.float64]
+    frame_counts: Ints
     tokens: Tokens
     core: Tokens
 
@@ -77,6 +80,7 @@ def mine_families(hot: HotRows, account: Ints) -> list[TemplateFamily]:
             TemplateFamily(
                 members=grown.rows,
                 coverage=grown.counts / filled[grown.rows],
+                frame_counts=miner.count_tokens(grown.rows, grown.frame),
                 tokens=tokens[grown.own],
                 core=tokens[grown.core],
             )
@@ -91,6 +95,7 @@ class _Grown:
     rows: Ints
     counts: Ints
     own: Ints
+    frame: Ints
     core: Ints
 
 
@@ -142,7 +147,13 @@ class _Miner:
             if not self._wide(rows):
                 return None
         self._alive[rows] = False
-        return _Grown(rows, counts, own, own[inside * 2 >= rows.size])
+        return _Grown(rows, counts, own, own[inside >= FRAME_RATE * rows.size], own[inside * 2 >= rows.size])
+
+    def count_tokens(self, rows: Ints, tokens: Ints) -> Ints:
+        """Return how many of the given tokens each row holds."""
+        held = np.isin(self._by_row[rows].indices, tokens)
+        size = np.diff(self._by_row[rows].indptr)
+        return np.bincount(np.repeat(np.arange(rows.size), size), weights=held, minlength=rows.size).astype(np.int64)
 
     def _rows_of(self, tokens: Ints) -> Ints:
         rows = np.unique(self._by_token[:, tokens].indices).astype(np.int64)

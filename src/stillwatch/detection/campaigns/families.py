@@ -1,7 +1,7 @@
 """Template families with what matters for judging them: who sent them, how often, and how much of it recurs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ class FamilyFacts:
     """A family, and the accounts that take part in it.
 
     Attributes:
-        rows: its exchanges, as rows of the population's sketch store.
+        rows: its exchanges, as rows of the population's sketch store; `row_account` the account of each.
         accounts: numbers of the accounts that sent them, ascending; `counts`: exchanges of each.
         owners: how many owners they have; `effective_owners`: counting each by its part of the family.
         repeating: owners that sent two or more.
@@ -36,6 +36,7 @@ class FamilyFacts:
     """
 
     rows: Ints
+    row_account: Ints
     accounts: Ints
     counts: Ints
     owners: int
@@ -47,6 +48,25 @@ class FamilyFacts:
     public: float
     tokens: npt.NDArray[np.uint64]
     core: npt.NDArray[np.uint64]
+
+    def within(self, accounts: Ints) -> "FamilyFacts":
+        """Return the family with the exchanges of some accounts only; what it was judged by stays."""
+        kept = np.isin(self.row_account, accounts)
+        own = np.isin(self.accounts, accounts)
+        return replace(
+            self,
+            rows=self.rows[kept],
+            row_account=self.row_account[kept],
+            accounts=self.accounts[own],
+            counts=self.counts[own],
+        )
+
+
+def _full_members(family: TemplateFamily) -> npt.NDArray[np.bool_]:
+    """Tell which exchanges are made from the frame itself, not only alike in what fills it."""
+    framed = (family.frame_counts > 0) | (family.frame_counts.max(initial=0) == 0)
+    full: npt.NDArray[np.bool_] = framed & (family.coverage >= _FULL_MEMBER * np.median(family.coverage))
+    return full
 
 
 def find_families(
@@ -82,7 +102,7 @@ def _describe(
 ) -> Iterator[FamilyFacts]:
     traffic = population.ints("exchanges")
     for family in families:
-        full = family.members[family.coverage >= _FULL_MEMBER * np.median(family.coverage)]
+        full = family.members[_full_members(family)]
         account = population.row_account[hot.rows[full]]
         accounts, counts = np.unique(account, return_counts=True)
         stray = (counts < _STRAY_PART * np.median(counts)) & (counts < _STRAY_SHARE * traffic[accounts])
@@ -94,6 +114,7 @@ def _describe(
         frame = family.core if family.core.size else family.tokens
         yield FamilyFacts(
             rows=rows,
+            row_account=account,
             accounts=accounts,
             counts=counts,
             owners=per_owner.size,

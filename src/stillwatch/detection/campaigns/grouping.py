@@ -11,10 +11,10 @@ from stillwatch.detection.findings.model import Kind
 
 Ints = npt.NDArray[np.int64]
 
-SAME_ACCOUNTS = 0.5
+SAME_ACCOUNTS = 0.8
 """Families of one kind are one campaign if this part of the smaller one's accounts is in the larger one."""
 FRAGMENT = 0.8
-"""A family too small to judge belongs to a campaign that holds this part of its accounts."""
+"""A family too small to judge belongs to a campaign that holds this part of its accounts; the other accounts do not."""
 DOMINANT = 0.3
 """A community stands for a family if it holds this part of its accounts."""
 
@@ -62,7 +62,7 @@ def _absorb(groups: list[Group], families: list[FamilyFacts]) -> list[FamilyFact
         if home is None:
             left.append(family)
         else:
-            home.families.append(family)
+            home.families.append(family.within(home.accounts))
     return left
 
 
