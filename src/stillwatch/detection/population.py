@@ -1,11 +1,12 @@
 """One period of traffic as detection sees it: a row of numbers per account, and the sketches of its exchanges."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.features.account import account_ratios
 from stillwatch.features.store import SketchStore
@@ -15,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Population:
     """The accounts of one period. An account's number is its row in `table`.
 
@@ -36,15 +37,14 @@ class Population:
     @classmethod
     def of(cls, table: pa.Table, store: SketchStore, fields: frozenset[str]) -> "Population":
         """Number the accounts and find the account of each sketch."""
-        hashes = hash_strings(table.column("account_id"))
-        order = np.argsort(hashes, kind="stable")
-        rows = order[np.searchsorted(hashes, store.account, sorter=order)] if len(store) else np.empty(0, np.int64)
-        return cls(table, account_ratios(table), store, rows.astype(np.int64), fields)
+        hashes = pa.array(hash_strings(table.column("account_id")))
+        rows = np.asarray(pc.index_in(pa.array(store.account), hashes)).astype(np.int64)
+        return cls(table, account_ratios(table), store, rows, fields)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """Account ids by account number."""
         ids: list[str] = self.table.column("account_id").to_pylist()
@@ -58,8 +58,3 @@ class Population:
         """Return one text feature of all accounts."""
         values: list[str | None] = self.table.column(column).to_pylist()
         return values
-
-    def numbers(self, account_ids: Sequence[str]) -> Ints:
-        """Return the account numbers of the ids that occur in this period, ascending."""
-        place = {name: number for number, name in enumerate(self.ids)}
-        return np.array(sorted(place[name] for name in set(account_ids) if name in place), np.int64)

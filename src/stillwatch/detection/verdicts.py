@@ -6,7 +6,6 @@ from stillwatch.detection.campaigns.build import Built
 from stillwatch.detection.campaigns.response import TTL_S
 from stillwatch.detection.findings.model import AccountFinding, Verdict
 from stillwatch.detection.population import Population
-from stillwatch.features import kernel
 from stillwatch.features.sketch import bands
 
 _SAMPLE = 2_000
@@ -44,8 +43,7 @@ def template_bands(population: Population, built: list[Built]) -> dict[str, list
             continue
         rows = one.group.rows[np.argsort(population.store.content[one.group.rows], kind="stable")]
         sample = rows[np.unique(np.linspace(0, rows.size - 1, min(rows.size, _SAMPLE)).astype(np.int64))]
-        minhash = np.stack([population.store.bin(number)[sample] for number in range(kernel.BINS)], axis=1)
-        values, count = np.unique(bands(minhash), return_counts=True)
+        values, count = np.unique(bands(population.store.minhash(sample)), return_counts=True)
         order = np.lexsort((values, -count))
         frequent = order[count[order] >= _BAND_RATE * sample.size][:_MAX_BANDS]
         found[one.campaign.campaign_id] = [f"{int(value):016x}" for value in values[frequent]]

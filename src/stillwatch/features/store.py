@@ -66,6 +66,14 @@ class SketchStore:
         values = np.fromfile(self.directory / f"bin-{number:02}.u32", np.uint32)
         return values if self.selected is None else values[self.selected]
 
+    def minhash(self, rows: Ints) -> npt.NDArray[np.uint32]:
+        """Read the sketches of a few rows (n, 64) without reading the others."""
+        places = rows if self.selected is None else self.selected[rows]
+        sketches = np.empty((rows.size, kernel.BINS), np.uint32)
+        for number in range(kernel.BINS if rows.size else 0):
+            sketches[:, number] = np.memmap(self.directory / f"bin-{number:02}.u32", np.uint32, "r")[places]
+        return sketches
+
     def vocabularies(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the vocabulary bits (rows, 128), batch after batch, in row order."""
         start = 0
