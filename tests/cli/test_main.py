@@ -129,13 +129,21 @@ def test_a_plug_in_adds_a_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert capsys.readouterr().out == "from a verb\nfrom a group\n"
 
 
+# Tests that were started in the background ignore Ctrl-C, and what they start would too.
+_HEARS_CTRL_C = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("stillwatch", run_name="__main__")
+"""
+
+
 @pytest.mark.slow
 def test_ctrl_c_in_a_running_detection_ends_it_cleanly(tmp_path: Path) -> None:
     log, out = tmp_path / "log.jsonl", tmp_path / "out"
     line = '{"exchange_id":"e%d","ts":"2026-05-01T10:00:00Z","account_id":"a%d","model":"m"}\n'
     log.write_text("".join(line % (number, number % 7) for number in range(300_000)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "stillwatch", "detect", str(log), "--out", str(out)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", _HEARS_CTRL_C, "detect", str(log), "--out", str(out)], stderr=subprocess.PIPE, text=True
     )
     while process.poll() is None and not any(out.glob(".work-*/*")):
         time.sleep(0.005)
