@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.detection.calibration import Calibrated
 from stillwatch.detection.campaigns.casefile import Casefile
+from stillwatch.detection.campaigns.families import FamilyFacts
 from stillwatch.detection.campaigns.infrastructure import index_links
 from stillwatch.detection.findings.model import Campaign, Evidence, Exposure, Kind, Member
 from stillwatch.detection.inputs import DetectRequest
@@ -21,6 +22,7 @@ from stillwatch.detection.signals import SIGNALS
 from stillwatch.features.account import ACCOUNT_COLUMNS, account_features
 from stillwatch.features.engine import Engine
 from stillwatch.features.links import LINKS_SCHEMA
+from stillwatch.features.overlap import Overlap
 from stillwatch.features.store import SketchStore, build_store
 from stillwatch.records.exchange import ACCOUNT_SCHEMA, EXCHANGE_SCHEMA
 
@@ -245,6 +247,28 @@ def calibrated(accounts: int, p_value: float = 1.0, **by_signal: Any) -> Calibra
     every |= {name: np.asarray(values, float) for name, values in by_signal.items()}
     smallest = np.min(np.stack(list(every.values())), axis=0)
     return Calibrated(np.array(["any channel"] * accounts), every, smallest, [])
+
+
+def facts(accounts: Sequence[int] = range(12), each: int = 5, first_row: int = 0, **changes: Any) -> FamilyFacts:
+    """Return a family that passes for a harvest: accounts of as many owners that send its frame a few times each."""
+    numbers = np.array(list(accounts), np.int64)
+    tokens = np.arange(first_row + 1, first_row + 41, dtype=np.uint64)
+    fields: dict[str, Any] = {
+        "rows": np.arange(first_row, first_row + numbers.size * each),
+        "row_account": np.repeat(numbers, each),
+        "accounts": numbers,
+        "counts": np.full(numbers.size, each),
+        "owners": numbers.size,
+        "effective_owners": float(numbers.size),
+        "repeating": numbers.size if each > 1 else 0,
+        "coverage": 0.6,
+        "asking": 0.0,
+        "overlap": Overlap(0.0, 0.0),
+        "public": 0.0,
+        "tokens": tokens,
+        "core": tokens,
+    }
+    return FamilyFacts(**(fields | changes))
 
 
 def evidence(signal: str, bits: float) -> Evidence:

@@ -1,0 +1,77 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.detection.factories import facts
+
+from stillwatch.detection.campaigns.kind import alternatives, kind_of, may_be_one_customer, passes_for_harvest
+from stillwatch.features.overlap import Overlap
+
+PUBLIC_LIST = Overlap(exact=0.6, near=0.0)
+SAME_ITEMS_OTHER_ANSWERS = Overlap(exact=0.0, near=0.6)
+
+
+def kind(p_value: float = 1e-9, *, owners_known: bool = True, **changes: Any) -> str:
+    return kind_of(facts(**changes), p_value, 0.001, owners_known=owners_known)
+
+
+def test_a_shared_out_work_list_of_many_owners_is_a_harvest() -> None:
+    assert kind() == "harvest"
+    assert kind(owners_known=False) == "harvest"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"effective_owners": 2.0}, "single_organisation"),
+        ({"overlap": PUBLIC_LIST}, "public_benchmark"),
+        ({"overlap": SAME_ITEMS_OTHER_ANSWERS}, "public_benchmark"),
+        ({"effective_owners": 2.0, "overlap": PUBLIC_LIST}, "single_organisation"),
+        ({"public": 0.9}, "unclear"),
+        ({"repeating": 0}, "unclear"),
+        ({"coverage": 0.05}, "unclear"),
+        ({"p_value": 0.01}, "unclear"),
+    ],
+)
+def test_innocent_explanations_come_first(changes: dict[str, Any], expected: str) -> None:
+    assert kind(**changes) == expected
+
+
+def test_a_small_family_has_the_benefit_of_the_doubt_where_no_owner_is_known() -> None:
+    six = {"accounts": range(6)}
+    assert kind(**six) == "harvest"
+    assert kind(**six, owners_known=False) == "unclear"
+    assert kind(**six, asking=0.9, owners_known=False) == "harvest"
+    assert may_be_one_customer(facts(accounts=range(2)), owners_known=True)
+
+
+@given(
+    p=st.floats(0, 1),
+    overlap=st.floats(0, 1),
+    public=st.floats(0, 1),
+    coverage=st.floats(0, 1),
+    effective=st.floats(1, 12),
+    repeating=st.integers(0, 12),
+    owners_known=st.booleans(),
+)
+def test_a_harvest_has_no_innocent_explanation_left(
+    p: float, overlap: float, public: float, coverage: float, effective: float, repeating: int, *, owners_known: bool
+) -> None:
+    family = facts(
+        overlap=Overlap(overlap, 0.0),
+        public=public,
+        coverage=coverage,
+        effective_owners=effective,
+        repeating=repeating,
+    )
+    if kind_of(family, p, 0.001, owners_known=owners_known) == "harvest":
+        assert p <= 0.001
+        assert passes_for_harvest(family)
+        assert not [one for one in alternatives(family, p, owners_known=owners_known) if one.kept]
+
+
+def test_every_explanation_says_why_it_was_kept_or_dropped() -> None:
+    found = alternatives(facts(overlap=PUBLIC_LIST, public=0.9, repeating=0), 0.2, owners_known=False)
+    assert [one.kept for one in found] == [False, True, True, True]
+    assert all(any(character.isdigit() for character in one.why) for one in found)
