@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stillwatch.errors import RecordError
-from stillwatch.records.adapters.base import Adapter
+from stillwatch.records.adapters.base import EMITTER, Adapter
 from stillwatch.records.exchange import EXCHANGE_SCHEMA
 from stillwatch.records.reasons import REASONS
 from stillwatch.records.row import to_batch, to_row
@@ -71,7 +71,7 @@ def _check_rows(adapter: Adapter, exchanges: Sequence[Exchange]) -> None:
     declared = adapter.fills | {"extra"}
     _require(declared <= set(EXCHANGE_SCHEMA.names), f"{adapter.name} declares fields that do not exist")
     for exchange in exchanges:
-        filled = {name for name, value in exchange.items() if value is not None}
+        filled = {name for name, value in exchange.items() if value is not None and name != EMITTER}
         _require(filled <= declared, f"{adapter.name} fills {sorted(filled - declared)}, which it does not declare")
         row = to_row(_STAND_INS | {name: exchange[name] for name in filled})
         batch = to_batch([row])

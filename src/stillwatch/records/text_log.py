@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from stillwatch.errors import RecordError
-from stillwatch.records.adapters.base import Adapter
+from stillwatch.records.adapters.base import EMITTER, Adapter
 from stillwatch.records.lines import Block, read_lines
 from stillwatch.records.row import decode_object, decode_row, to_row
 
@@ -110,8 +110,11 @@ def convert_line(line: bytes, adapter: Adapter) -> Iterator[dict[str, Any]]:
 
 
 def _completed(fields: dict[str, Any], reader: Reader) -> dict[str, Any]:
+    emitter = fields.pop(EMITTER, None)
     if reader.complete is not None:
         fields = reader.complete(fields)
+    if emitter is not None and fields.get("account_id") is None:
+        fields = fields | {"account_id": emitter}
     if reader.adapter.name != "native":
         for name, reason in (("account_id", "no_account"), ("model", "no_model")):
             if fields.get(name) is None:

@@ -195,6 +195,14 @@ def test_openinference() -> None:
     assert {name: exchange[name] for name in expected} == expected
 
 
+def test_the_service_stands_for_the_account_where_nothing_else_is_named() -> None:
+    named = {"service.namespace": "shop", "service.name": "assistant"}
+    nobody = {name: value for name, value in OPENINFERENCE.items() if name != "user.id"}
+    span = flat(nobody) | {"resource": {"attributes": named}}
+    assert read(span)["account_id"] is None
+    assert read(span)["emitter"] == "shop/assistant"
+
+
 def test_spans_around_a_call_are_passed_over() -> None:
     database = {"db.system": "postgresql"}
     agent = NEW | {"gen_ai.operation.name": "invoke_agent"}

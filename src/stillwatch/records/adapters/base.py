@@ -3,6 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+EMITTER = "emitter"
+"""Key under which an adapter may name the application that wrote the record, beside the fields of an exchange.
+
+It stands for the account where neither the record nor a joined log names one: logged by the source, not guessed.
+"""
+
 
 @runtime_checkable
 class Adapter(Protocol):
@@ -18,7 +24,7 @@ class Adapter(Protocol):
 
     @property
     def fills(self) -> frozenset[str]:
-        """Fields of EXCHANGE_SCHEMA that this format can carry; `convert` gives no others besides `extra`."""
+        """Fields of EXCHANGE_SCHEMA that this format can carry; `convert` gives no others but `extra` and EMITTER."""
         ...
 
     def recognises(self, record: Mapping[str, Any]) -> bool:

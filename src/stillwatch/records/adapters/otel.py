@@ -8,10 +8,12 @@ import msgspec
 
 from stillwatch.errors import RecordError
 from stillwatch.records.adapters import genai, openinference
+from stillwatch.records.adapters.base import EMITTER
 from stillwatch.records.adapters.otlp import Span, looks_like_spans, read_spans
 from stillwatch.records.adapters.values import Fields, derived_id, extra_of, first
 
 _ACCOUNT = ("stillwatch.account_id", "enduser.id", "user.id")
+_SERVICE = ("service.namespace", "service.name")
 _USED = frozenset(
     {
         *_ACCOUNT, "stillwatch.org_id", "stillwatch.key_id", "client.address", "user_agent.original", "session.id",
@@ -23,7 +25,8 @@ _USED = frozenset(
 class OpenTelemetry:
     """Reads OTLP JSON exports and flat spans; spans that are no model call are passed over.
 
-    The account is the attribute `stillwatch.account_id`, `enduser.id` or `user.id` of the span or its resource.
+    The account is the attribute `stillwatch.account_id`, `enduser.id` or `user.id` of the span or its resource; where
+    none is there, nor in a joined log, it is the service that emitted the span.
     """
 
     name = "otel"
@@ -62,6 +65,7 @@ def _common(span: Span) -> Fields:
     return {
         "exchange_id": f"{span.trace_id}:{span.span_id}" if identified else derived_id(span.start, known),
         "ts": span.start,
+        EMITTER: "/".join(known[name] for name in _SERVICE if isinstance(known.get(name), str)) or None,
         "account_id": first(*(known.get(name) for name in _ACCOUNT)),
         "org_id": known.get("stillwatch.org_id"),
         "key_id": known.get("stillwatch.key_id"),
