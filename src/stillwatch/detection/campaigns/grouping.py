@@ -1,10 +1,11 @@
 """Which families belong to one campaign: those that the same accounts send, or that one community of accounts sends."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from stillwatch.detection.campaigns.families import FamilyFacts
 from stillwatch.detection.findings.model import Kind
@@ -49,33 +50,51 @@ def group_families(judged: list[tuple[FamilyFacts, Kind]], community: Ints) -> l
         families = [family for family, own in judged if own == kind]
         families.sort(key=lambda family: (-family.rows.size, int(family.tokens[0])))
         if kind == "unclear":
-            families = _absorb(groups, families)
-        groups += [Group(kind, merged) for merged in _merge(families, lambda a, b: _together(a, b, community))]
+            families = _absorb(groups, families, community.size)
+        groups += [Group(kind, merged) for merged in _merge(families, community)]
     return sorted(groups, key=lambda group: -sum(family.rows.size for family in group.families))
 
 
-def _absorb(groups: list[Group], families: list[FamilyFacts]) -> list[FamilyFacts]:
-    """Give small families to the group that already holds their accounts; return the rest."""
+def _absorb(groups: list[Group], families: list[FamilyFacts], accounts: int) -> list[FamilyFacts]:
+    """Give small families to the first group that already holds their accounts; return the rest."""
+    homes = [group.accounts for group in groups]
+    common = _held((family.accounts for family in families), accounts) @ _held(homes, accounts).T
     left = []
-    for family in families:
-        home = next((group for group in groups if _part(family.accounts, group.accounts) >= FRAGMENT), None)
-        if home is None:
-            left.append(family)
+    for number, family in enumerate(families):
+        start, stop = common.indptr[number : number + 2]
+        holding = common.indices[start:stop][common.data[start:stop] / family.accounts.size >= FRAGMENT]
+        if holding.size:
+            home = int(holding.min())
+            groups[home].families.append(family.within(homes[home]))
         else:
-            home.families.append(family.within(home.accounts))
+            left.append(family)
     return left
 
 
-def _together(left: FamilyFacts, right: FamilyFacts, community: Ints) -> bool:
-    small, large = sorted((left.accounts, right.accounts), key=len)
-    if _part(small, large) >= SAME_ACCOUNTS:
-        return True
-    own = _dominant(community[small])
-    return own >= 0 and own == _dominant(community[large])
+def _merge(families: list[FamilyFacts], community: Ints) -> list[list[FamilyFacts]]:
+    """Single linkage: families that go together directly or over others, each group in the order given."""
+    held = _held((family.accounts for family in families), community.size)
+    common = (held @ held.T).tocoo()
+    sizes = np.array([family.accounts.size for family in families], np.int64)
+    same = common.data / np.minimum(sizes[common.row], sizes[common.col]) >= SAME_ACCOUNTS
+    own = np.array([_dominant(community[family.accounts]) for family in families], np.int64)
+    known = np.argsort(own, kind="stable")[np.count_nonzero(own < 0) :]
+    left, right = known[:-1], known[1:]
+    tied = own[left] == own[right]
+    pairs = np.concatenate([common.row[same], left[tied]]), np.concatenate([common.col[same], right[tied]])
+    graph = sparse.coo_matrix((np.ones(pairs[0].size, np.int8), pairs), shape=(len(families), len(families)))
+    merged: dict[int, list[FamilyFacts]] = {}
+    for family, label in zip(families, sparse.csgraph.connected_components(graph, directed=False)[1], strict=True):
+        merged.setdefault(int(label), []).append(family)
+    return list(merged.values())
 
 
-def _part(accounts: Ints, whole: Ints) -> float:
-    return float(np.isin(accounts, whole).mean())
+def _held(sets: Iterable[Ints], accounts: int) -> sparse.csr_matrix:
+    """Return which set holds which account (sets x accounts)."""
+    members = list(sets)
+    start = np.cumsum([0, *(part.size for part in members)])
+    column = np.concatenate([np.empty(0, np.int64), *members])
+    return sparse.csr_matrix((np.ones(column.size, np.int32), column, start), shape=(len(members), accounts))
 
 
 def _dominant(community: Ints) -> int:
@@ -83,19 +102,3 @@ def _dominant(community: Ints) -> int:
     if known.size == 0 or count.max() < DOMINANT * community.size:
         return -1
     return int(known[np.argmax(count)])
-
-
-def _merge(
-    families: list[FamilyFacts], together: Callable[[FamilyFacts, FamilyFacts], bool]
-) -> list[list[FamilyFacts]]:
-    """Single linkage: a family joins every group that holds a family it goes together with."""
-    groups: list[list[FamilyFacts]] = []
-    for family in families:
-        joined, apart = [family], []
-        for group in groups:
-            if any(together(family, other) for other in group):
-                joined += group
-            else:
-                apart.append(group)
-        groups = [*apart, sorted(joined, key=lambda other: (-other.rows.size, int(other.tokens[0])))]
-    return groups
