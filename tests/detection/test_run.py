@@ -174,11 +174,11 @@ def test_a_rerun_into_the_same_directory_gives_the_same_bytes(
 
 
 def test_a_campaign_keeps_its_id_while_the_window_moves(tmp_path: Path, past: Path) -> None:
-    traffic = Traffic(11, days=6)
+    traffic = Traffic(11, days=4)
     traffic.strangers(200, each=8)
     traffic.together([f"pool-{number:02}" for number in range(20)], FRAME, each=20, cover=8)
     ids = set()
-    for day in range(4):
+    for day in range(3):
         since, until = START + timedelta(days=day), START + timedelta(days=day + 2)
         log = write_log(tmp_path / f"{day}.parquet", [row for row in traffic.rows if since <= row["ts"] < until])
         detect(request(tmp_path / f"out-{day}", [log], history=[past]))
@@ -310,7 +310,7 @@ def test_html_in_prompts_stays_text_in_the_report(tmp_path: Path) -> None:
 TOKENS = st.sampled_from(["tide", "moss", "ember", "quill", "anchor", "lantern", "otter", "copper"])
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frame=st.lists(TOKENS, min_size=12, max_size=40), secrets=st.integers(0, 10**6))
 def test_emptied_text_holds_no_word_that_only_one_account_wrote(
     tmp_path_factory: pytest.TempPathFactory, frame: list[str], secrets: int
