@@ -49,8 +49,11 @@ def binomial_tail(at_least: int, trials: int, rate: float) -> float:
 
 
 def overdispersed_tail(at_least: int, mean: float, dispersion: float) -> float:
-    """Return P(X >= at_least) for X negative binomial, whose variance is `dispersion` (over 1) times its mean."""
-    return float(stats.nbinom.sf(at_least - 1, mean / (dispersion - 1), 1 / dispersion))
+    """Return P(X >= at_least) for X negative binomial, whose variance is `dispersion` (over 1) times its mean.
+
+    At least MIN_P.
+    """
+    return max(MIN_P, float(stats.nbinom.sf(at_least - 1, mean / (dispersion - 1), 1 / dispersion)))
 
 
 def effective_number(counts: npt.NDArray[np.integer]) -> float:

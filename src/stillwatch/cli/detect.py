@@ -101,13 +101,14 @@ def _print_summary(summary: dict[str, Any], out: Path) -> None:
         f" ({counts['duplicate']:,} duplicate, {counts['rejected']:,} rejected)"
     )
     if summary["campaigns"]:
-        table = Table("campaign", "kind", "confidence", "accounts", "exchanges", "recommended")
+        table = Table("campaign", "kind", "accounts", "exchanges", "recommended", box=None)
         for row in summary["campaigns"][:20]:
-            table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
+            shown = (value for name, value in row.items() if name != "confidence")
+            table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in shown))
         console.print(table)
     else:
         console.print("No campaign was found.")
-    stages = Table("stage", "rows", "rows/s", "seconds", "peak MiB")
+    stages = Table("stage", "rows", "rows/s", "seconds", "peak MiB", box=None)
     for stage in summary["stages"]:
         figures = (f"{stage[name]:,}" for name in ("rows", "rows_per_s", "wall_s", "peak_mib"))
         stages.add_row(stage["name"], *figures)

@@ -93,11 +93,12 @@ def detect(request: DetectRequest) -> DetectResult:
             calibration=calibrated.table,
             notes=_notes(case, calibrated, tables),
         )
+        facts = _run_facts(request, logs, population, clock)
         with clock.stage("write") as ticker:
             # While an earlier run.json stands, so do all files of its run: nothing is replaced before it is gone.
             (request.out / "run.json").unlink(missing_ok=True)
             (work / REJECTS).replace(request.out / REJECTS)
-            write_findings(request.out, findings, _run_facts(request, logs, population, clock))
+            write_findings(request.out, findings, facts)
             ticker.advance(len(accounts))
     return DetectResult(findings, logs.window.counts, logs.history.counts if logs.history else None, clock)
 
@@ -169,7 +170,17 @@ def _run_facts(request: DetectRequest, logs: Logs, population: Population, clock
         "configuration": {
             "logs": [str(path) for path in request.logs],
             "history": [str(path) for path in request.history],
+            "format": request.log_format,
             "formats": logs.window.formats,
+            **{
+                name: str(path) if path else None
+                for name, path in (
+                    ("accounts", request.accounts),
+                    ("registry", request.registry),
+                    ("releases", request.releases),
+                    ("public_templates", request.public_templates),
+                )
+            },
             "fpr": request.fpr,
             "memory": request.memory,
             "seed": request.seed,

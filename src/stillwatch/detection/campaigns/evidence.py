@@ -84,7 +84,8 @@ def _piece(factor: Factor, signal: str, p_value: float, detail: str) -> Evidence
 def _linkage(case: Casefile, family: FamilyFacts, p_value: float) -> Evidence:
     seen = "unknown in history" if case.past is not None else "not known from history, for there is none"
     detail = (
-        f"{family.accounts.size} accounts of {family.owners} owners send one frame, {seen}; "
+        f"{family.accounts.size} accounts of {family.owners} owner{'' if family.owners == 1 else 's'} "
+        f"send one frame, {seen}; "
         f"it fills {family.coverage:.0%} of their text"
     )
     return _piece("pattern", "template_linkage", p_value, detail)

@@ -61,14 +61,15 @@ def kind_of(family: FamilyFacts, p_value: float, fpr: float, *, owners_known: bo
 def alternatives(family: FamilyFacts, p_value: float, *, owners_known: bool) -> list[Alternative]:
     """Return the innocent explanations of a family, and why each was kept or dropped."""
     one_customer = may_be_one_customer(family, owners_known=owners_known)
-    declared = "declared owners" if owners_known else "accounts, no owner being declared anywhere"
+    owners = "1 owner" if family.owners == 1 else f"{family.owners} owners"
+    declared = owners if owners_known else f"{family.owners} accounts, no owner being declared anywhere"
     benchmark = family.overlap.share >= BENCHMARK_OVERLAP
     public = family.public >= PUBLIC_PART
     return [
         Alternative(
             explanation="one customer's application with many keys or accounts",
             kept=one_customer,
-            why=f"{family.owners} {declared}, {family.effective_owners:.1f} counted by their part of the traffic",
+            why=f"{declared}, {family.effective_owners:.1f} counted by their part of the traffic",
         ),
         Alternative(
             explanation="strangers who run one public benchmark or question list",

@@ -41,11 +41,15 @@ def build_pools(case: Casefile, communities: list[Ints], taken: Ints) -> list[Ca
     pools = []
     for accounts in candidates:
         evidence = weigh_pool(case, accounts)
-        joint = min((piece.p_value or 1.0 for piece in evidence if piece.signal not in _SHARED), default=1.0)
+        joint = min((p for p in _joint_p_values(evidence) if p is not None), default=1.0)
         kind: Kind = "harvest" if joint * len(candidates) <= case.fpr else "unclear"
         if kind == "harvest" or np.unique(case.owners.number[accounts]).size >= LARGE:
             pools.append(_pool(case, accounts, evidence, kind))
     return pools
+
+
+def _joint_p_values(evidence: list[Evidence]) -> list[float | None]:
+    return [piece.p_value for piece in evidence if piece.signal not in _SHARED]
 
 
 def _worth_a_look(case: Casefile, accounts: Ints, taken: Ints) -> bool:

@@ -202,10 +202,13 @@ def _traffic_mix(campaign: Campaign) -> list[str]:
     return [told + "unrelated and may come from innocent people served through the same accounts."]
 
 
+_NEVER = 1e-12  # smaller than the chance that the model behind it is wrong
+
+
 def _surprise(campaign: Campaign) -> list[str]:
     if campaign.p_value is None:
         return []
-    if campaign.p_value <= 0:
+    if campaign.p_value <= _NEVER:
         return ["Ordinary traffic would practically never look like this by chance."]
     return [f"Ordinary traffic would look like this by chance about {_often(campaign.p_value)}."]
 
