@@ -66,3 +66,32 @@ def test_long_names_cost_no_more_than_their_length() -> None:
     """A fixed-width array would take the longest name's room for every account: 400 MB here."""
     people = numbers_only(ids(100_000), org_id=["o" * 1_000, *[None] * 99_999])
     assert len(set(resolve_owners(people, None).number.tolist())) == 100_000
+
+
+def _payers(count: int, **fields: object) -> list[dict[str, object]]:
+    return [{"account_id": name, "org_id": f"o{name}"} | fields for name in ids(count)]
+
+
+def test_one_card_and_one_mail_domain_of_its_own_are_one_small_firm() -> None:
+    rows = _payers(6, payment_id="card", email_domain="firm.example")
+    owners = resolve_owners(numbers_only(ids(7)), records(rows))
+    assert len(set(owners.number[:6].tolist())) == 1
+    assert not same(owners, 0, 6)
+
+
+def test_a_card_behind_several_domains_joins_nobody() -> None:
+    rows = [row | {"email_domain": f"d{number}.example"} for number, row in enumerate(_payers(6, payment_id="card"))]
+    assert len(set(resolve_owners(numbers_only(ids(6)), records(rows)).number.tolist())) == 6
+
+
+def test_a_domain_that_others_use_with_their_own_cards_joins_nobody() -> None:
+    rows = _payers(6, payment_id="card", email_domain="mail.example")
+    rows[5] |= {"payment_id": "another"}
+    assert len(set(resolve_owners(numbers_only(ids(6)), records(rows)).number.tolist())) == 6
+
+
+def test_a_large_group_is_a_firm_only_if_it_is_verified() -> None:
+    rows = _payers(40, payment_id="card", email_domain="firm.example")
+    assert len(set(resolve_owners(numbers_only(ids(40)), records(rows)).number.tolist())) == 40
+    known = [row | {"verification": "organisation"} for row in rows]
+    assert len(set(resolve_owners(numbers_only(ids(40)), records(known)).number.tolist())) == 1
