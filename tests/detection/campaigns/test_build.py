@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.detection.factories import FIRM, FRAME, Traffic, casefile, facts, harvest_window, history, population
 
-from stillwatch.detection.campaigns.build import build_campaigns, innocent_pair_rate
+from stillwatch.detection.campaigns.build import build_campaigns, innocent_frames
 from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.findings.model import Campaign
 from stillwatch.detection.owners import resolve_owners
@@ -66,7 +66,7 @@ def test_the_rate_of_coincidence_is_measured_on_halves_of_history(people: Popula
     past.together([f"older-{number:04}" for number in range(10)], FRAME, each=8)
     busy = population(tmp_path / "busy", past.rows)
     rates = [
-        innocent_pair_rate(casefile(people, history=one, history_owners=resolve_owners(one, None)), [])
+        innocent_frames(casefile(people, history=one, history_owners=resolve_owners(one, None)), []).rate
         for one in (quiet, busy)
     ]
     assert rates[0] == pytest.approx(1 / (30 * 29 / 2 + 1))
@@ -76,13 +76,13 @@ def test_the_rate_of_coincidence_is_measured_on_halves_of_history(people: Popula
     names = sorted({row["account_id"] for row in one_half.rows})
     one_half.together(names[::2][:8], FRAME, each=8)
     met = population(tmp_path / "met", one_half.rows)
-    assert innocent_pair_rate(casefile(people, history=met, history_owners=resolve_owners(met, None)), []) > rates[0]
+    assert innocent_frames(casefile(people, history=met, history_owners=resolve_owners(met, None)), []).rate > rates[0]
 
 
 def test_without_history_the_rate_comes_from_the_windows_small_families(people: Population) -> None:
     case = casefile(people)
     owners = len(people)
     possible = owners * (owners - 1) / 2 + 1
-    assert innocent_pair_rate(case, []) == pytest.approx(1 / possible)
+    assert innocent_frames(case, []).rate == pytest.approx(1 / possible)
     small, large = facts(range(4), each=4), facts(range(12), each=9)
-    assert innocent_pair_rate(case, [small, large]) == pytest.approx((6 + 1) / possible)
+    assert innocent_frames(case, [small, large]).rate == pytest.approx((6 + 1) / possible)

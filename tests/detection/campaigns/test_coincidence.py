@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from tests.detection.factories import facts
 
-from stillwatch.detection.campaigns.coincidence import coincidence_p_value, pair_rate
+from stillwatch.detection.campaigns.coincidence import InnocentFrames, coincidence_p_value, pair_rate
 
 
 def test_the_rate_counts_pairs_and_is_never_zero() -> None:
@@ -43,3 +43,9 @@ def test_p_values_are_not_too_small_where_pairs_meet_by_chance() -> None:
         p_values.append(coincidence_p_value(largest, owners, rate))
     for level in (0.01, 0.05, 0.2):
         assert (np.array(p_values) <= level).sum() <= stats.binom.ppf(1 - 1e-4, trials, level)
+
+
+def test_what_innocent_owners_did_before_is_no_evidence_however_many_they_were() -> None:
+    innocent = InnocentFrames(rate=1e-6, sizes=(100,))
+    assert innocent.p_value(90, 10_000) == 1.0
+    assert innocent.p_value(101, 10_000) == coincidence_p_value(101, 10_000, 1e-6) < 1e-6

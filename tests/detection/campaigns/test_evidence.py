@@ -13,7 +13,7 @@ from tests.detection.factories import (
     replays,
 )
 
-from stillwatch.detection.campaigns.coincidence import coincidence_p_value
+from stillwatch.detection.campaigns.coincidence import InnocentFrames, coincidence_p_value
 from stillwatch.detection.campaigns.evidence import group_p_value, weigh_frame, weigh_pool
 from stillwatch.detection.campaigns.families import FamilyFacts
 from stillwatch.detection.campaigns.grouping import Group
@@ -89,7 +89,9 @@ def test_a_pool_is_weighed_without_its_text() -> None:
 
 def test_a_group_has_the_p_value_of_its_most_telling_family() -> None:
     group = Group("harvest", [facts(range(5)), facts(range(9))])
-    assert group_p_value(group, 1000, 1e-4) == coincidence_p_value(9, 1000, 1e-4)
+    assert group_p_value(group, 1000, InnocentFrames(1e-4, ())) == len(group.families) * coincidence_p_value(
+        9, 1000, 1e-4
+    )
 
 
 def test_no_shared_value_is_in_the_evidence() -> None:

@@ -13,6 +13,7 @@ from tests.detection.factories import (
     numbers_only,
     population,
     records,
+    replays,
 )
 
 from stillwatch.detection.campaigns.casefile import Casefile
@@ -96,5 +97,8 @@ def test_a_pool_is_blocked_only_for_something_beside_the_sharing(tmp_path: Any) 
     released = Release(model="sable-3", released_at=datetime(2026, 5, 3, tzinfo=UTC))
     moved = model_days([(NAMES[number], "sable-3", 20_576, 9) for number in POOL])
     (pivoted,) = pools(case(together=True, history=earlier, releases=(released,), model_days=moved))
-    assert pivoted.recommended_action == "block"
+    assert pivoted.recommended_action == "challenge"
     assert pivoted.models == ["sable-3"]
+    shown = replays([NAMES[number] for number in POOL])
+    (replaying,) = pools(case(together=True, history=earlier, replays=shown))
+    assert replaying.recommended_action == "block"

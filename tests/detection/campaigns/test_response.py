@@ -33,7 +33,7 @@ def test_block_takes_history_and_an_independent_kind_of_evidence(pieces: list[An
 
 
 def test_no_kind_of_evidence_that_blocks_can_come_from_volume_novelty_or_one_place() -> None:
-    assert {"shared_identity", "release_pivot", "handle_replay"} == INDEPENDENT
+    assert {"shared_identity", "handle_replay"} == INDEPENDENT
 
 
 def test_a_block_is_reached() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detection.campaigns.casefile import Casefile
-from stillwatch.detection.campaigns.coincidence import coincidence_p_value, pair_rate
+from stillwatch.detection.campaigns.coincidence import InnocentFrames, pair_rate
 from stillwatch.detection.campaigns.evidence import group_p_value, weigh_frame
 from stillwatch.detection.campaigns.families import FamilyFacts, find_families
 from stillwatch.detection.campaigns.grouping import Group, group_families
@@ -38,27 +38,27 @@ def build_campaigns(case: Casefile, communities: list[Ints], known: KnownCampaig
     population = case.population
     families = find_families(population, case.owners, case.past, case.public, case.covered >= 0)
     owners = int(np.unique(case.owners.number).size)
-    rate = innocent_pair_rate(case, families)
+    innocent = innocent_frames(case, families)
     judged: list[tuple[FamilyFacts, Kind]] = []
     for family in families:
-        p_value = coincidence_p_value(family.owners, owners, rate)
+        p_value = innocent.p_value(family.owners, owners)
         judged.append((family, kind_of(family, p_value, case.fpr, owners_known=case.owners.known)))
     community = np.full(len(population), -1, np.int64)
     for number, accounts in enumerate(communities):
         community[accounts] = number
     groups = group_families(judged, community)
     return [
-        Built(_campaign(case, known, group, group_p_value(group, owners, rate), community), group)
+        Built(_campaign(case, known, group, group_p_value(group, owners, innocent), community), group)
         for group in groups
         if group.kind == "harvest" or group.rows.size >= WORTH_TELLING
     ]
 
 
-def innocent_pair_rate(case: Casefile, families: list[FamilyFacts]) -> float:
-    """Return the rate at which innocent owners share a frame: from history, else from the window's small families."""
+def innocent_frames(case: Casefile, families: list[FamilyFacts]) -> InnocentFrames:
+    """Return what innocent owners did in history, scaled to the window's length; without it, in small families."""
     if case.past is None or case.history is None or case.history_owners is None:
         small = [family for family in families if passes_for_harvest(family) and family.rows.size < WORTH_TELLING]
-        return pair_rate(small, int(np.unique(case.owners.number).size))
+        return _innocent(small, int(np.unique(case.owners.number).size), 1.0)
     placebos: list[FamilyFacts] = []
     first = np.arange(len(case.history)) % 2 == 0
     for half in (first, ~first):
@@ -66,7 +66,17 @@ def innocent_pair_rate(case: Casefile, families: list[FamilyFacts]) -> float:
         outside = _part(case.history, ~half)
         found = find_families(inside, case.history_owners, outside.store, case.public, np.zeros(half.size, np.bool_))
         placebos += [family for family in found if passes_for_harvest(family)]
-    return pair_rate(placebos, int(np.unique(case.history_owners.number).size) // 2)
+    longer = max(1.0, _span_us(case.population) / max(1, _span_us(case.history)))
+    return _innocent(placebos, int(np.unique(case.history_owners.number).size) // 2, longer)
+
+
+def _innocent(placebos: list[FamilyFacts], owners: int, longer: float) -> InnocentFrames:
+    rate = min(1.0, pair_rate(placebos, owners) * longer)
+    return InnocentFrames(rate, tuple(family.owners for family in placebos))
+
+
+def _span_us(population: Population) -> int:
+    return int(population.ints("last_us").max() - population.ints("first_us").min()) if len(population) else 0
 
 
 def _part(population: Population, accounts: npt.NDArray[np.bool_]) -> Population:

@@ -8,6 +8,8 @@ are counted, plus one. It is a measured rate with a model on top; what it cannot
 so no p-value from here is enough to block.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from stillwatch.detection.campaigns.families import FamilyFacts
@@ -31,3 +33,24 @@ def coincidence_p_value(family_owners: int, owners: int, rate: float) -> float:
     if family_owners < 2 or owners < 2:
         return 1.0
     return float(np.clip(owners * binomial_tail(family_owners - 1, owners - 1, rate), 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class InnocentFrames:
+    """What innocent owners did: the rate at which pairs of them share a frame, and how large such families became.
+
+    Attributes:
+        rate: see `pair_rate`.
+        sizes: owners of each family that innocent traffic formed and that passes for a harvest.
+    """
+
+    rate: float
+    sizes: tuple[int, ...]
+
+    def p_value(self, family_owners: int, owners: int) -> float:
+        """Return the p-value of a family, never below how often innocent traffic itself formed one as large.
+
+        Pairs are not independent: a fashion of a hundred owners is one event, and has happened if history shows it.
+        """
+        as_large = sum(size >= family_owners for size in self.sizes)
+        return max(coincidence_p_value(family_owners, owners, self.rate), min(1.0, float(as_large)))

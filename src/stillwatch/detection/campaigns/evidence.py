@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.detection.campaigns.casefile import Casefile
-from stillwatch.detection.campaigns.coincidence import coincidence_p_value
+from stillwatch.detection.campaigns.coincidence import InnocentFrames
 from stillwatch.detection.campaigns.conduct import (
     Conduct,
     first_seen_synchrony,
@@ -22,11 +22,12 @@ from stillwatch.statistics import binomial_tail, evidence_bits
 
 Ints = npt.NDArray[np.int64]
 
-INDEPENDENT = frozenset({"shared_identity", "release_pivot", "handle_replay"})
+INDEPENDENT = frozenset({"shared_identity", "handle_replay"})
 """Signals that are evidence of another kind than a common frame, and can carry a block.
 
-Intent is read from the same text. Synchrony is not among them: when a tool is published, strangers take up its frame on
-one day. Nor are shared addresses: a class on one campus has one address and one assignment.
+Intent is read from the same text. Synchrony and the move to a new model are not among them: a tool that is published
+with a model's release gives strangers its frame and the model on one day. Nor are shared addresses: a class on one
+campus has one address and one assignment.
 """
 _BOUNDS = {
     "repeat_use": 10.0,
@@ -123,6 +124,7 @@ def _shared(case: Casefile, accounts: Ints) -> list[Evidence]:
     return pieces
 
 
-def group_p_value(group: Group, owners: int, rate: float) -> float:
-    """Return the smallest coincidence p-value of the group's families."""
-    return min(coincidence_p_value(family.owners, owners, rate) for family in group.families)
+def group_p_value(group: Group, owners: int, innocent: InnocentFrames) -> float:
+    """Return the smallest coincidence p-value of the group's families, times their number (Bonferroni)."""
+    smallest = min(innocent.p_value(family.owners, owners) for family in group.families)
+    return min(1.0, smallest * len(group.families))
