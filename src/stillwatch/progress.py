@@ -3,6 +3,7 @@
 import contextlib
 import resource
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -71,21 +72,42 @@ class StageClock:
 
 
 class Ticker:
-    """Counts rows of one stage and moves its bar, which appears once the stage has taken two seconds."""
+    """Counts rows of one stage and moves its bar, which appears by itself once the stage has taken two seconds.
+
+    Work inside the query engine reports nothing until it is done; its bar shows that time passes.
+    """
 
     def __init__(self, stage: Stage, total: int | None, *, shown: bool) -> None:
         self._stage = stage
         self._total = total
-        self._shown = shown
-        self._started = time.monotonic()
         self._bar: Progress | None = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(_SHOW_AFTER_S, self._show) if shown else None
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
 
     def advance(self, rows: int) -> None:
         """Count `rows` more rows as done."""
         self._stage.rows += rows
-        if not self._shown or time.monotonic() - self._started < _SHOW_AFTER_S:
+        with self._lock:
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], completed=self._stage.rows)
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._timer is None:
             return
-        if self._bar is None:
+        self._timer.cancel()
+        with self._lock:
+            if self._bar is not None:
+                self._bar.stop()
+            self._timer = None
+
+    def _show(self) -> None:
+        with self._lock:
+            if self._timer is None:
+                return
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -94,14 +116,8 @@ class Ticker:
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._bar.add_task(self._stage.name, total=self._total)
+            self._bar.add_task(self._stage.name, total=self._total, completed=self._stage.rows)
             self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=self._stage.rows)
-
-    def close(self) -> None:
-        """Take the bar off the screen."""
-        if self._bar is not None:
-            self._bar.stop()
 
 
 def _cpu_seconds() -> float:
