@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines import flag_by_isolation_forest, flag_by_volume, read_features
+from stillwatch.errors import UsageError
 from stillwatch_range.catalogue import SPLITS, TEMPLATED, UNTEMPLATED, find_scenario
 from stillwatch_range.corpora import read_corpora
 from stillwatch_range.material import Material
@@ -78,7 +79,10 @@ def main() -> None:
     for scenario in options.scenario or SCENARIOS:
         own = {method: Line() for method in METHODS}
         for seed in options.seed or [1]:
-            _one_window(material, scenario, seed, own, kinds)
+            try:
+                _one_window(material, scenario, seed, own, kinds)
+            except UsageError as error:  # some corpora hold too little cover for some seeds
+                print(f"{scenario}, seed {seed}: left out, {error.message}", file=sys.stderr, flush=True)
         lines.extend((scenario, method, line) for method, line in own.items())
         print(f"{scenario}: {own['stillwatch'].cells()}", file=sys.stderr, flush=True)
     table = _table(lines, kinds)
