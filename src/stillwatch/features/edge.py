@@ -23,7 +23,7 @@ from stillwatch.features.store import batch_sketches, read_batches
 from stillwatch.files import replace_file, work_directory
 from stillwatch.progress import StageClock, Ticker
 from stillwatch.records.dataset import Dataset, read_logs
-from stillwatch.records.exchange import EXCHANGE_SCHEMA, SKETCH_TYPE, TEXT_FIELDS
+from stillwatch.records.exchange import EXCHANGE_SCHEMA, TEXT_FIELDS
 from stillwatch.records.rejects import RejectLog
 
 EXCHANGES = "exchanges"
@@ -34,8 +34,8 @@ OTHER = "other"
 
 _CODE = re.compile(r"[\w.:/+-]{1,64}", re.ASCII)
 _KEPT = tuple(name for name in EXCHANGE_SCHEMA.names if name not in {*TEXT_FIELDS, "extra", "sketch"})
-_HASHED = tuple(f"sketch.{field.name}" for field in SKETCH_TYPE)
-"""Hashes do not compress; trying to costs a third of the work."""
+_HASHED = tuple(f"sketch.{name}" for name in ("content_hash", "head_hash", "tail_hash", "minhash"))
+"""Hashes hardly get smaller by packing, and packing them takes longer than all the rest."""
 _FEW_VALUES = tuple(name for name in _KEPT if name != "exchange_id" and EXCHANGE_SCHEMA.field(name).type == pa.string())
 
 
@@ -119,13 +119,19 @@ def _write_sketches(files: Sequence[Path], target: Path, ticker: Ticker) -> list
         kept = [field for field in _KEPT if field in present]
         schema = pa.schema([EXCHANGE_SCHEMA.field(field) for field in (*kept, "sketch")])
         few = [field for field in _FEW_VALUES if field in present]
-        packed = dict.fromkeys(kept, "zstd") | dict.fromkeys(_HASHED, "none")
+        packed = {leaf: "none" if leaf in _HASHED else "zstd" for leaf in _leaves(schema)}
         with pq.ParquetWriter(target / name, schema, compression=packed, use_dictionary=few) as writer:
             for batch in _sketched(path, kept, schema):
                 writer.write_batch(batch)
                 ticker.advance(batch.num_rows)
         names.append(f"{EXCHANGES}/{name}")
     return names
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Return the Parquet columns of a schema; those of the sketch are named below it."""
+    inner = [f"sketch.{field.name}" for field in schema.field("sketch").type]
+    return [name for name in schema.names if name != "sketch"] + inner
 
 
 def _sketched(path: Path, kept: Sequence[str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
