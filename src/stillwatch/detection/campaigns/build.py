@@ -142,7 +142,7 @@ def _members(case: Casefile, group: Group, community: Ints, *, linked: bool) -> 
 
 def _template(family: FamilyFacts, ids: list[str]) -> Template:
     return Template(
-        sketch=frame_sketch(family.core if family.core.size else family.tokens),
+        sketch=frame_sketch(family.frame),
         text=None,
         exchanges=int(family.rows.size),
         accounts=int(family.accounts.size),

@@ -49,6 +49,11 @@ class FamilyFacts:
     tokens: npt.NDArray[np.uint64]
     core: npt.NDArray[np.uint64]
 
+    @property
+    def frame(self) -> npt.NDArray[np.uint64]:
+        """The tokens that stand for the frame: the core, or all of them where nothing is in half of the exchanges."""
+        return self.core if self.core.size else self.tokens
+
     def within(self, accounts: Ints) -> "FamilyFacts":
         """Return the family with the exchanges of some accounts only; what it was judged by stays."""
         kept = np.isin(self.row_account, accounts)

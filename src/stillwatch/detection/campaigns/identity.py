@@ -55,8 +55,7 @@ class KnownCampaigns:
 
     def name(self, group: Group) -> str:
         """Return the id of a group of families: the known one whose frame it shares, else one made from its frame."""
-        largest = group.families[0]
-        frame = largest.core if largest.core.size else largest.tokens
+        frame = group.families[0].frame
         own = set(frame_sketch(frame))
         likeness = {known: len(own & other) / max(1, len(own | other)) for known, other in self._frames}
         alike = sorted((known for known, part in likeness.items() if part >= _SAME_FRAME), key=lambda k: -likeness[k])
