@@ -103,7 +103,7 @@ def _features(job: str, options: argparse.Namespace) -> int:
         exchanges = engine.exchanges(sorted(options.dir.glob("*.parquet")))
 
         def features() -> int:
-            table = engine.to_arrow(account.account_features(exchanges))
+            table = account.account_features(engine, exchanges)
             return len(account.account_ratios(table)["hour_entropy"])
 
         jobs: dict[str, Callable[[], int]] = {

@@ -14,6 +14,7 @@ from stillwatch.statistics import (
     effective_number,
     evidence_bits,
     overdispersed_tail,
+    uniform_p_value,
 )
 
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
@@ -113,3 +114,12 @@ def test_the_effective_number_lies_between_one_and_the_shares_that_are_not_empty
     filled = sum(count > 0 for count in counts)
     number = effective_number(np.array(counts, np.int64))
     assert number == 0 if filled == 0 else 1 - 1e-9 <= number <= filled + 1e-9
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_the_uniform_p_value_bounds_that_of_the_exact_test_closely_where_it_matters(values: list[float]) -> None:
+    exact = stats.kstest(values, "uniform", method="exact").pvalue
+    found = uniform_p_value(np.array(values))
+    assert exact - 1e-12 <= found <= 1
+    if exact < 0.05:
+        assert found <= exact * (1 + 1e-3) + 1e-12

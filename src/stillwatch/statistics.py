@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,13 +39,17 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[f
     """Return the exact confidence limits of a proportion (Clopper & Pearson 1934)."""
     if trials == 0:
         return 0.0, 1.0
-    interval = stats.binomtest(successes, trials).proportion_ci(level, method="exact")
-    return float(interval.low), float(interval.high)
+    failures, beyond = trials - successes, (1 - level) / 2
+    low = special.betaincinv(successes, failures + 1, beyond) if successes else 0.0
+    high = special.betaincinv(successes + 1, failures, 1 - beyond) if failures else 1.0
+    return float(low), float(high)
 
 
 def binomial_tail(at_least: int, trials: int, rate: float) -> float:
     """Return P(X >= at_least) for X binomial, at least MIN_P."""
-    return max(MIN_P, float(stats.binom.sf(at_least - 1, trials, rate)))
+    if not 0 < at_least <= trials:
+        return 1.0 if at_least <= 0 else MIN_P
+    return max(MIN_P, float(special.betainc(at_least, trials - at_least + 1, rate)))
 
 
 def overdispersed_tail(at_least: int, mean: float, dispersion: float) -> float:
@@ -53,7 +57,20 @@ def overdispersed_tail(at_least: int, mean: float, dispersion: float) -> float:
 
     At least MIN_P.
     """
-    return max(MIN_P, float(stats.nbinom.sf(at_least - 1, mean / (dispersion - 1), 1 / dispersion)))
+    if at_least <= 0:
+        return 1.0
+    return max(MIN_P, float(special.betainc(at_least, mean / (dispersion - 1), 1 - 1 / dispersion)))
+
+
+def uniform_p_value(values: Floats) -> float:
+    """Return the p-value of the Kolmogorov-Smirnov test that values within 0..1 are uniform.
+
+    Twice the exact one-sided tail (Smirnov 1944): right to the second order where it is small, too large elsewhere.
+    """
+    ordered, count = np.sort(values), values.size
+    steps = np.arange(count + 1) / count
+    distance = max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max())
+    return float(min(1.0, 2 * special.smirnov(count, distance)))
 
 
 def effective_number(counts: npt.NDArray[np.integer]) -> float:

@@ -154,7 +154,7 @@ def population(directory: Path, rows: Sequence[Row]) -> Population:
     directory.mkdir(parents=True, exist_ok=True)
     log = write_log(directory / "log.parquet", rows)
     with Engine.open(memory=None, spill=directory / "spill") as engine:
-        table = engine.to_arrow(account_features(engine.exchanges([log])))
+        table = account_features(engine, engine.exchanges([log]))
     store = build_store([log], directory / "sketches")
     filled_fields = {name for name in EXCHANGE_SCHEMA.names if any(row.get(name) is not None for row in rows)}
     return Population.of(table, store, frozenset(filled_fields))

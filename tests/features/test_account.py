@@ -1,7 +1,6 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,26 +15,19 @@ from tests.features.exchange_tables import START, Row, micros, rows, table
 from stillwatch.features.account import (
     ACCOUNT_COLUMNS,
     DISTINCT_COLUMNS,
-    GAP_CAP,
-    HOUR_COLUMNS,
     TOKEN_CAP,
     account_features,
     account_ratios,
 )
 from stillwatch.features.engine import Engine
 from stillwatch.features.parity import table_digest
+from stillwatch.features.rhythm import GAP_CAP, HOUR_COLUMNS
 
 quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with Engine.open(memory="2GB", threads=2, spill=tmp_path_factory.mktemp("spill")) as opened:
-        yield opened
-
-
 def features(engine: Engine, exchanges: pa.Table) -> pa.Table:
-    return engine.to_arrow(account_features(engine.register("exchanges", exchanges)))
+    return account_features(engine, engine.register("exchanges", exchanges))
 
 
 def expected(exchanges: list[Row]) -> list[dict[str, object]]:
@@ -116,7 +108,7 @@ def test_order_files_and_threads_do_not_matter(
 
 def from_files(files: list[Path], *, threads: int, spill: Path) -> str:
     with Engine.open(memory=None, threads=threads, spill=spill) as engine:
-        return table_digest(engine.to_arrow(account_features(engine.exchanges(files))), ["account_id"])
+        return table_digest(account_features(engine, engine.exchanges(files)), ["account_id"])
 
 
 def test_many_rows_give_the_same_digest_on_one_and_on_two_threads(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 import ipaddress
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,12 +22,6 @@ from stillwatch.features.links import (
 from stillwatch.records.exchange import ACCOUNT_SCHEMA
 
 quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with Engine.open(memory="2GB", threads=2, spill=tmp_path_factory.mktemp("spill")) as opened:
-        yield opened
 
 
 def account_records() -> st.SearchStrategy[list[Row]]:

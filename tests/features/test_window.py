@@ -1,7 +1,5 @@
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.features.exchange_tables import START, Row, micros, rows, table
@@ -12,12 +10,6 @@ from stillwatch.records.exchange import EXCHANGE_SCHEMA, REQUIRED_FIELDS
 
 quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 buckets = st.sampled_from([1, 100_000, 3_600_000_000, 86_400_000_000])
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with Engine.open(memory="2GB", threads=2, spill=tmp_path_factory.mktemp("spill")) as opened:
-        yield opened
 
 
 @given(exchanges=rows(), bucket_us=buckets)

@@ -62,7 +62,7 @@ def exchanges_of(engine: Engine, dataset: Dataset, work: Path) -> Relation:
 def load_population(engine: Engine, dataset: Dataset, work: Path, clock: StageClock, name: str) -> Population:
     """Compute account features and sketches of one period."""
     with clock.stage(f"account features, {name}") as ticker:
-        table = engine.to_arrow(account_features(exchanges_of(engine, dataset, work)))
+        table = account_features(engine, exchanges_of(engine, dataset, work))
         ticker.advance(dataset.counts.accepted)
     with clock.stage(f"sketches, {name}", total=dataset.counts.accepted) as ticker:
         has_content = bool(dataset.fields & {"system", "prompt", "sketch"})

@@ -7,18 +7,14 @@ import ibis
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stillwatch.features.engine import compact, instant_us, quotient
+from stillwatch.features.engine import Engine, compact
+from stillwatch.features.rhythm import GAP_UNIT_US, HOUR_COLUMNS, account_rhythm
 
-HOUR_US: Final = 3_600_000_000
-DAY_US: Final = 24 * HOUR_US
-GAP_UNIT_US: Final = 100_000
-GAP_CAP: Final = 100 * 24 * 36_000
-"""A longer gap counts as 100 days, so that no sum of squares within a century overflows 64 bits."""
 TOKEN_CAP: Final = 1_000_000_000
 """More tokens in one exchange are a mistake in the log; the cap keeps sums within 64 bits."""
 
-HOUR_COLUMNS: Final = tuple(f"h{hour:02d}" for hour in range(24))
 DISTINCT_COLUMNS: Final = {
     "ips": "client_ip",
     "asns": "asn",
@@ -31,6 +27,7 @@ DISTINCT_COLUMNS: Final = {
     "channels": "channel",
     "operations": "operation",
 }
+_PROFILES: Final = (("ips", "asns", "user_agents"), ("keys", "orgs"), ("models", "channels", "operations"))
 _MANY_VALUED: Final = ("sessions", "end_users")
 _SUMMED: Final = (
     "account_id",
@@ -80,38 +77,41 @@ ACCOUNT_COLUMNS: Final = {
 """Columns of `account_features` and what they count. All but account_id, org_id and channel are int64, never NULL."""
 
 
-def account_features(exchanges: ibis.Table) -> ibis.Table:
+def account_features(engine: Engine, exchanges: ibis.Table) -> pa.Table:
     """One row per account with the columns `ACCOUNT_COLUMNS`, sorted by account_id in binary order.
 
-    Groupings with an eight-byte key in place of the account's name, each over only the columns that it needs,
-    are joined to the one that keeps the name: that halves the cost of a single wide one.
+    Each side is grouped by an eight-byte key in place of the account's name, over only the columns that it needs,
+    which halves the cost of a single wide grouping. All hold every account in the order of that key, so that their
+    columns need only be laid side by side.
     """
-    sides = (_rhythm(exchanges), _profile(exchanges), *(_spread(exchanges, name) for name in _MANY_VALUED))
-    sums = _sums(exchanges)
-    joined = sums.mutate(account=compact(sums.account_id))
-    for number, side in enumerate(sides):
-        # One name per side keeps this a single join of many tables rather than a nest of joins of two.
-        key = f"account_{number}"
-        joined = joined.left_join(side.rename({key: "account"}), [("account", key)])
-    filled = {
-        name: joined[name].coalesce(0).cast("int64")
-        for name in ACCOUNT_COLUMNS
-        if name not in {"account_id", "org_id", "channel"}
+    sides = [
+        _sums(exchanges),
+        *(_profile(exchanges, *names) for names in _PROFILES),
+        *(_spread(exchanges, name) for name in _MANY_VALUED),
+    ]
+    columns = _columns(account_rhythm(engine, exchanges))
+    for side in sides:
+        columns |= _columns(engine.to_arrow(side.order_by("account")))
+    columns["gaps"] = pc.subtract(columns["exchanges"], 1)
+    order = pc.sort_indices(columns["account_id"])
+    return pa.table({name: columns.pop(name).take(order) for name in ACCOUNT_COLUMNS})
+
+
+def _columns(side: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """Return the columns of a side, sums as int64: the engine adds up in 128 bits."""
+    return {
+        name: column if pa.types.is_string(column.type) else column.cast(pa.int64())
+        for name, column in zip(side.column_names, side.columns, strict=True)
+        if name != "account"
     }
-    columns = {name: filled.get(name, joined[name]) for name in ACCOUNT_COLUMNS}
-    return joined.select(**columns).order_by("account_id")
 
 
 def _sums(t: ibis.Table) -> ibis.Table:
     """Everything that one grouping by account can count and add up."""
-    at = instant_us(t.ts)
-    t = t.select(*_SUMMED, at=at, hour=quotient(at, HOUR_US) % 24)
+    t = t.select(*_SUMMED, account=compact(t.account_id))
     tokens = {f"{kind}_tokens": t[f"{kind}_tokens"] for kind in _TOKENS}
-    return t.group_by("account_id").aggregate(
-        exchanges=t.count(),
-        first_us=t.at.min(),
-        last_us=t.at.max(),
-        **{name: t.count(where=t.hour == hour) for hour, name in enumerate(HOUR_COLUMNS)},
+    return t.group_by("account").aggregate(
+        account_id=t.account_id.arbitrary(),
         org_id=t.org_id.min(),
         channel=t.channel.min(),
         turn_known=t.turn.count(),
@@ -127,52 +127,20 @@ def _sums(t: ibis.Table) -> ibis.Table:
     )
 
 
-def _rhythm(t: ibis.Table) -> ibis.Table:
-    """Pauses between an account's neighbouring exchanges, its days and hours, and its fullest hour."""
-    t = t.select(account=compact(t.account_id), at=instant_us(t.ts))
-    hour_before = ibis.range_window(group_by=t.account, order_by=t.at, preceding=HOUR_US, following=0)
-    t = t.select(
-        "account",
-        "at",
-        previous=t.at.lag().over(group_by=t.account, order_by=t.at),
-        inside=t.count().over(hour_before),
-    )
-    gap = quotient(t.at - t.previous, GAP_UNIT_US)
-    t = t.select(
-        "account",
-        "inside",
-        gap=ibis.ifelse(gap > GAP_CAP, GAP_CAP, gap),  # LEAST would turn NULL into the cap
-        new_hour=t.previous.isnull() | (quotient(t.at, HOUR_US) != quotient(t.previous, HOUR_US)),
-        new_day=t.previous.isnull() | (quotient(t.at, DAY_US) != quotient(t.previous, DAY_US)),
-    )
-    return t.group_by("account").aggregate(
-        active_days=t.count(where=t.new_day),
-        active_hours=t.count(where=t.new_hour),
-        busiest_hour=t.inside.max(),
-        gaps=t.gap.count(),
-        gap_sum=t.gap.sum(),
-        gap_squares=(t.gap * t.gap).sum(),
-        gap_max=t.gap.max(),
-    )
+def _profile(t: ibis.Table, *names: str) -> ibis.Table:
+    """Distinct values of columns that mostly change together or not at all.
 
-
-def _profile(t: ibis.Table) -> ibis.Table:
-    """Distinct values of the columns that stay the same from one exchange to the next.
-
-    The combinations are few, so they are found first, and the distinct values among them.
+    Their combinations are few, so they are found first, and the distinct values among them.
     """
-    names = [name for name in DISTINCT_COLUMNS if name not in _MANY_VALUED]
-    profiles = t.select(
-        account=compact(t.account_id), **{name: compact(t[DISTINCT_COLUMNS[name]]) for name in names}
-    ).distinct()
+    columns = {name: compact(t[DISTINCT_COLUMNS[name]]) for name in names}
+    profiles = t.select(account=compact(t.account_id), **columns).distinct()
     return profiles.group_by("account").aggregate(**{name: profiles[name].nunique() for name in names})
 
 
 def _spread(t: ibis.Table, name: str) -> ibis.Table:
     """Distinct values of a column in which nearly every exchange may differ."""
-    column = t[DISTINCT_COLUMNS[name]]
-    pairs = t.filter(column.notnull()).select(account=compact(t.account_id), value=compact(column)).distinct()
-    return pairs.group_by("account").aggregate(**{name: pairs.count()})
+    pairs = t.select(account=compact(t.account_id), value=compact(t[DISTINCT_COLUMNS[name]])).distinct()
+    return pairs.group_by("account").aggregate(**{name: pairs.value.count()})
 
 
 def account_ratios(table: pa.Table) -> dict[str, npt.NDArray[np.float64]]:

@@ -8,8 +8,8 @@ from typing import Final
 import ibis
 import pyarrow as pa
 
-from stillwatch.features.account import DAY_US
 from stillwatch.features.engine import Engine, instant_us, quotient
+from stillwatch.features.rhythm import DAY_US
 
 KEY_KINDS: Final = (
     "payment",

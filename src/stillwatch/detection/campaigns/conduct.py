@@ -7,12 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
 
 from stillwatch.detection.population import Floats, Population
 from stillwatch.features.sketch import load_cues
 from stillwatch.records.registry import Release
-from stillwatch.statistics import binomial_tail
+from stillwatch.statistics import binomial_tail, uniform_p_value
 
 Ints = npt.NDArray[np.int64]
 
@@ -79,7 +78,7 @@ def first_seen_synchrony(population: Population, accounts: Ints) -> Conduct | No
     if min(accounts.size, first.size - accounts.size) < _MIN_TIMED:
         return None
     hours = _middle_half(first[accounts][None, :])[0] / HOUR_US
-    p_value = float(stats.kstest(_ranks(first, population.ints("exchanges"))[accounts], "uniform").pvalue)
+    p_value = uniform_p_value(_ranks(first, population.ints("exchanges"))[accounts])
     return Conduct(p_value, f"half of {accounts.size} accounts appeared within {hours:.1f} hours")
 
 
@@ -90,7 +89,8 @@ def _ranks(moments: Ints, activity: Ints) -> Floats:
     ranks = np.empty(moments.size)
     order = np.argsort(alike, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(alike[order])) + 1):
-        ranks[group] = (stats.rankdata(moments[group]) - 0.5) / group.size
+        _, place, ties = np.unique(moments[group], return_inverse=True, return_counts=True)
+        ranks[group] = (np.cumsum(ties) - ties / 2)[place] / group.size
     return ranks
 
 
