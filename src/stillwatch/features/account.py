@@ -81,17 +81,15 @@ def account_features(engine: Engine, exchanges: ibis.Table) -> pa.Table:
     """One row per account with the columns `ACCOUNT_COLUMNS`, sorted by account_id in binary order.
 
     Each side is grouped by an eight-byte key in place of the account's name, over only the columns that it needs,
-    which halves the cost of a single wide grouping. All hold every account in the order of that key, so that their
-    columns need only be laid side by side.
+    which halves the cost of a single wide grouping. All but the last are the same accounts in the order of that key,
+    so that their columns need only be laid side by side.
     """
-    sides = [
-        _sums(exchanges),
-        *(_profile(exchanges, *names) for names in _PROFILES),
-        *(_spread(exchanges, name) for name in _MANY_VALUED),
-    ]
-    columns = _columns(account_rhythm(engine, exchanges))
-    for side in sides:
+    rhythm = account_rhythm(engine, exchanges)
+    columns = _columns(rhythm)
+    for side in (_sums(exchanges), *(_profile(exchanges, *names) for names in _PROFILES)):
         columns |= _columns(engine.to_arrow(side.order_by("account")))
+    for name in _MANY_VALUED:
+        columns[name] = _placed(engine.to_arrow(_spread(exchanges, name)), rhythm.column("account").to_numpy(), name)
     columns["gaps"] = pc.subtract(columns["exchanges"], 1)
     order = pc.sort_indices(columns["account_id"])
     return pa.table({name: columns.pop(name).take(order) for name in ACCOUNT_COLUMNS})
@@ -104,6 +102,13 @@ def _columns(side: pa.Table) -> dict[str, pa.ChunkedArray]:
         for name, column in zip(side.column_names, side.columns, strict=True)
         if name != "account"
     }
+
+
+def _placed(side: pa.Table, accounts: npt.NDArray[np.uint64], name: str) -> pa.Array:
+    """Return a count for each of `accounts` (ascending), 0 for those that the side has no row of."""
+    counts = np.zeros(accounts.size, np.int64)
+    counts[np.searchsorted(accounts, side.column("account").to_numpy())] = side.column(name).to_numpy()
+    return pa.array(counts)
 
 
 def _sums(t: ibis.Table) -> ibis.Table:
@@ -139,8 +144,9 @@ def _profile(t: ibis.Table, *names: str) -> ibis.Table:
 
 def _spread(t: ibis.Table, name: str) -> ibis.Table:
     """Distinct values of a column in which nearly every exchange may differ."""
-    pairs = t.select(account=compact(t.account_id), value=compact(t[DISTINCT_COLUMNS[name]])).distinct()
-    return pairs.group_by("account").aggregate(**{name: pairs.value.count()})
+    column = t[DISTINCT_COLUMNS[name]]
+    pairs = t.filter(column.notnull()).select(account=compact(t.account_id), value=compact(column)).distinct()
+    return pairs.group_by("account").aggregate(**{name: pairs.count()})
 
 
 def account_ratios(table: pa.Table) -> dict[str, npt.NDArray[np.float64]]:
