@@ -74,6 +74,14 @@ class SketchStore:
             sketches[:, number] = np.memmap(self.directory / f"bin-{number:02}.u32", np.uint32, "r")[places]
         return sketches
 
+    def vocabulary(self, rows: Ints) -> npt.NDArray[np.uint8]:
+        """Read the vocabulary bits (n, 128) of a few rows without reading the others."""
+        if not rows.size:
+            return np.empty((0, kernel.VOCABULARY_BYTES), np.uint8)
+        places = rows if self.selected is None else self.selected[rows]
+        bits = np.memmap(self.directory / _VOCABULARY, np.uint8, "r").reshape(-1, kernel.VOCABULARY_BYTES)
+        return np.asarray(bits[places])
+
     def vocabularies(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the vocabulary bits (rows, 128), batch after batch, in row order."""
         start = 0
