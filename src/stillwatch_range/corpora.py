@@ -78,7 +78,8 @@ def read_corpora(directory: Path) -> Material:
     families["codealpaca"] = coding[_LICENSED_TASKS:]
     workloads = {name: list(_dialogues(directory, stem).values()) for name, stem in _WORKLOADS.items()}
     workloads["licensed"] = [[(_ask_for_exercise(talk[0]),) for talk in coding[:_LICENSED_TASKS]]]
-    return Material(_populations(directory), families, workloads, read_pace(directory))
+    tasks = [talk[0].prompt for name in ("alpaca", "math") for talk in families[name]]
+    return Material(_populations(directory), families, workloads, read_pace(directory), tasks)
 
 
 def read_pace(directory: Path) -> Pace:

@@ -26,7 +26,7 @@ _WORKLOADS = (
     Workload("classifier", accounts=6, strangers=False, items=60, earlier_items=0),
     Workload("benchmark", accounts=6, strangers=True, items=60, earlier_items=0, pool=120),
     Workload("summaries", accounts=1, strangers=False, items=200, earlier_items=0),
-    Workload("licensed", accounts=2, strangers=False, items=120, earlier_items=0),
+    Workload("licensed", accounts=2, strangers=False, items=120, earlier_items=0, licence="distillation"),
 )
 _WORDING = {
     ANALYST: "harvest, half cover",

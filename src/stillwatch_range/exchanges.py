@@ -11,8 +11,8 @@ from stillwatch.records.exchange import EXCHANGE_SCHEMA
 from stillwatch_range.ids import Identifiers
 from stillwatch_range.material import Dialogue, Pace, Turn
 from stillwatch_range.metadata import Client
-from stillwatch_range.populations import Account, Work
-from stillwatch_range.timing import Period, person_times, program_times
+from stillwatch_range.populations import Account, Shift, Work
+from stillwatch_range.timing import SCHEDULES, Period
 
 _METADATA_FIELDS = (
     *(
@@ -25,15 +25,26 @@ _METADATA_FIELDS = (
         "user_agent",
         "tls_fingerprint",
         "device_id",
+        "end_user_id",
+        "tool_count",
+        "tool_names",
+        "reasoning_handle",
+        "reasoning_handle_account",
     ),
 )
+_ORIGIN_FIELDS = _METADATA_FIELDS[:9]
 _COLUMNS = (
-    *("exchange_id", "ts", "account_id", "model", *_METADATA_FIELDS, "session_id", "turn", "operation"),
-    *("temperature", "top_p", "max_tokens", "stream", "system", "prompt", "status", "error_code"),
+    *("exchange_id", "ts", "account_id", "model", *_ORIGIN_FIELDS, "end_user_id", "session_id", "turn", "operation"),
+    *("tool_count", "tool_names", "reasoning_handle", "reasoning_handle_account"),
+    *("temperature", "top_p", "max_tokens", "stream", "system", "prompt", "status", "error_code", "finish_reason"),
     *("input_tokens", "output_tokens", "latency_ms", "ttft_ms"),
 )
 _CHARS_PER_TOKEN = 4
-_ANSWERED, _OVERLOADED = 200, 529
+_OVERLOADS, _REFUSALS = 0.01, 0.004
+"""Part of everybody's requests that meet a busy provider, and that safeguards refuse without need."""
+_REFUSAL_TOKENS = 60
+_FORGOTTEN = 0.15
+"""Part of the handles of which the provider no longer knows whose they were."""
 
 
 class Recorder:
@@ -50,23 +61,32 @@ class Recorder:
 
     def record(self, account: Account, work: list[Work], model_at: Callable[[int], str]) -> None:
         """Add all that an account sent in the period. `model_at` tells the model it asks at a moment (µs)."""
-        if not work:
-            return
-        client = account.party.client
-        schedule = program_times if account.program else person_times
+        shifts: dict[Shift | None, list[Work]] = {}
+        for item in work:
+            shifts.setdefault(item.shift, []).append(item)
+        for shift, items in shifts.items():
+            self._record_shift(account, shift or Shift(), items, model_at)
+
+    def _record_shift(self, account: Account, shift: Shift, work: list[Work], model_at: Callable[[int], str]) -> None:
+        client = shift.client or account.party.client
+        period = self._period if shift.days is None else self._period.part(*shift.days)
+        schedule = SCHEDULES[shift.rhythm or account.rhythm]
         talks: list[Dialogue] = [item.dialogue for item in work]
-        arrivals = schedule(self._rng, self._pace, self._period, client.utc_offset, talks)
+        arrivals = schedule(self._rng, self._pace, period, client.utc_offset, talks)
         for item, times in zip(work, arrivals, strict=True):
             session = self._ids.take("sess_") if client.logs_sessions else None
+            user = self._ids.take("user_") if client.names_users else None
             address, device = self._roam(client)
             for number, (turn, moment) in enumerate(zip(item.dialogue, times, strict=True)):
                 exchange_id = self._ids.take("ex_", 12)
-                if item.harvest and account.campaign is not None:
-                    self.harvested.append((exchange_id, account.campaign))
+                campaign = item.campaign or account.campaign
+                if item.harvest and campaign is not None:
+                    self.harvested.append((exchange_id, campaign))
                 head = (exchange_id, moment, account.account_id, model_at(moment))
-                origin = self._origin(account, address, device)
-                place = (session, None if session is None else number, client.operation)
-                self._rows.append((*head, *origin, *place, *self._body(client, turn)))
+                origin = self._origin(account, client, address, device)
+                place = (user, session, None if session is None else number, client.operation)
+                held = (*_tools(client, turn), *self._handle(account, client, turn, number))
+                self._rows.append((*head, *origin, *place, *held, *self._body(client, turn)))
 
     def table(self) -> pa.Table:
         """Return the exchanges in order of time."""
@@ -89,24 +109,40 @@ class Recorder:
         return address, client.devices[0] if rng.random() < 0.8 else rng.choice(client.devices)
 
     @staticmethod
-    def _origin(account: Account, address: tuple[str, int], device: str | None) -> tuple[object, ...]:
-        identity, client = account.party.identity, account.party.client
+    def _origin(account: Account, client: Client, address: tuple[str, int], device: str | None) -> tuple[object, ...]:
+        identity = account.party.identity
         return (
             *(identity.org_id, client.key_id, client.channel, *address, identity.country),
             *(client.user_agent, client.tls_fingerprint, device),
         )
 
+    def _handle(self, account: Account, client: Client, turn: Turn, number: int) -> tuple[str | None, str | None]:
+        """Return the reasoning handle that a turn presents, and the account that it was issued to."""
+        if turn.handle is not None:
+            return turn.handle
+        if not client.keeps_reasoning or number == 0:
+            return None, None
+        return self._ids.take("rh_", 16), None if self._rng.random() < _FORGOTTEN else account.account_id
+
     def _body(self, client: Client, turn: Turn) -> tuple[object, ...]:
         rng = self._rng
         asked = max(1, round((len(turn.prompt) + len(turn.system or "")) / _CHARS_PER_TOKEN * rng.uniform(0.85, 1.2)))
-        overloaded = rng.random() < 0.01
-        answered = 0 if overloaded else self._answer(asked)
-        if client.max_tokens is not None:
-            answered = min(answered, client.max_tokens)
+        chance = rng.random()
+        outcome: tuple[int, str | None, str | None] = (200, None, "stop")
+        answered = self._answer(asked)
+        if chance < _OVERLOADS:
+            answered, outcome = 0, (529, "overloaded", None)
+        elif turn.refused or chance < _OVERLOADS + _REFUSALS:
+            answered = min(answered, 1 + int(rng.expovariate(1 / _REFUSAL_TOKENS)))
+            outcome = (200, None, "refusal") if rng.random() < 0.6 else (400, "policy_violation", None)
+        elif client.max_tokens is not None and answered > client.max_tokens:
+            answered, outcome = client.max_tokens, (200, None, "length")
+        if outcome[0] != 200:
+            answered = 0
         first_ms = round(rng.lognormvariate(5.9, 0.4) + asked * 0.03)
         return (
             *(client.temperature, client.top_p, client.max_tokens, client.stream, turn.system, turn.prompt),
-            *((_OVERLOADED, "overloaded") if overloaded else (_ANSWERED, None)),
+            *outcome,
             *(asked, answered, first_ms + round(answered * rng.lognormvariate(2.6, 0.3)), first_ms),
         )
 
@@ -116,6 +152,11 @@ class Recorder:
         while size not in answers:
             size += 1
         return self._rng.choice(answers[size])
+
+
+def _tools(client: Client, turn: Turn) -> tuple[int | None, list[str] | None]:
+    names = turn.tools or client.tools
+    return (len(names), list(names)) if names else (None, None)
 
 
 def write_exchanges(table: pa.Table, directory: Path) -> None:

@@ -1,14 +1,25 @@
 """What a window is made of: texts of ordinary people, harvest work queues, legitimate workloads, and pace."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
 class Turn(NamedTuple):
-    """One request's text. `system` is None where no system prompt was sent."""
+    """One request's text and what comes with it.
+
+    Attributes:
+        prompt: the user's text.
+        system: the system prompt, None where none was sent.
+        tools: names of the tools offered.
+        refused: whether the model's safeguards refuse it.
+        handle: reasoning handle presented, and the account that it was issued to, None where that is not known.
+    """
 
     prompt: str
     system: str | None = None
+    tools: tuple[str, ...] = ()
+    refused: bool = False
+    handle: tuple[str, str | None] | None = None
 
 
 Dialogue = tuple[Turn, ...]
@@ -39,9 +50,11 @@ class Material:
         families: the work queue of each kind of harvest.
         workloads: the work of each legitimate heavy user; a workload that strangers run side by side has a
             list of items for each variant of it (a judge's items, once per model judged).
+        tasks: what harvests that the range words itself are made from.
     """
 
     populations: dict[str, list[Dialogue]]
     families: dict[str, list[Dialogue]]
     workloads: dict[str, list[list[Dialogue]]]
     pace: Pace
+    tasks: list[str] = field(default_factory=list)

@@ -7,6 +7,7 @@ accounts come from the same distributions as ordinary people; only `share_infras
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from stillwatch_range.ids import Identifiers
 
@@ -40,6 +41,13 @@ _SDKS = (
     "Go-http-client/1.{}",
 )
 _LONE_FIRMS = 0.06
+_RESOLD = 0.08
+"""Part of the programs whose provider is a cloud or a reseller."""
+_RESELLERS = ("cloud-north", "cloud-south", "reseller-one")
+
+Network = Literal["home", "carrier", "campus", "cloud", "tunnel"]
+_NETWORKS: tuple[Network, ...] = ("home", "carrier", "campus", "cloud", "tunnel")
+_TOOLS = ("lookup_order", "search_notes", "read_file", "run_shell", "book_slot", "query_table", "send_mail", "convert")
 _MAIL_DOMAINS = ("mail.example", "post.example", "inbox.example", "letters.example")
 
 
@@ -69,6 +77,9 @@ class Client:
         devices: device identifiers, the present one first; empty for programs.
         utc_offset: hours that the account's clock is ahead of UTC.
         logs_sessions: whether the client sends a conversation identifier.
+        keeps_reasoning: whether it presents the reasoning handle of one turn with the next.
+        names_users: whether it tells which of its own users asks.
+        tools: names of the tools that it offers with every request.
     """
 
     addresses: list[tuple[str, int]]
@@ -84,6 +95,9 @@ class Client:
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    keeps_reasoning: bool = False
+    names_users: bool = False
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,14 +120,24 @@ class World:
         self._clouds = self._hubs(max(4, population // 200))
         self._tunnels = self._hubs(max(4, population // 250))
         self._home_networks = [self._asn() for _ in range(40)]
+        self._gateways: dict[str, list[tuple[str, int]]] = {}
         self._secondhand: list[tuple[str, int]] = []
 
-    def person(self, firm: float = _LONE_FIRMS) -> Party:
-        """Return an account of somebody on their own, with chance `firm` in the name of a firm of one."""
+    def person(
+        self, firm: float = _LONE_FIRMS, *, network: Network | None = None, program: bool | None = None
+    ) -> Party:
+        """Return an account of somebody on their own, with chance `firm` in the name of a firm of one.
+
+        Args:
+            firm: see above.
+            network: what its address belongs to, None = by lot.
+            program: whether it asks through a program, None = by lot.
+        """
         rng = self._rng
         country = rng.choices(list(_COUNTRIES), _COUNTRY_WEIGHTS)[0]
-        kind = rng.choices(("home", "carrier", "campus", "cloud", "tunnel"), (55, 20, 8, 10, 7))[0]
-        program = kind == "cloud" or rng.random() < 0.35
+        kind = network or rng.choices(_NETWORKS, (55, 20, 8, 10, 7))[0]
+        if program is None:
+            program = kind == "cloud" or rng.random() < 0.35
         address = self._home() if kind == "home" else rng.choice(self._hub(kind))
         domain = f"campus{self._campuses.index(address)}.example" if kind == "campus" else rng.choice(_MAIL_DOMAINS)
         identity = Identity(
@@ -130,7 +154,10 @@ class World:
         )
         if rng.random() < firm:
             _register_firm(identity, self._ids.take("firm", 4), self._ids.take("pay_"))
-        return Party(identity, self._client(address, country, program=program))
+        client = self._client(address, country, program=program)
+        if program and kind in {"home", "cloud"} and rng.random() < _RESOLD:
+            self._resell(client, rng.choice(_RESELLERS))
+        return Party(identity, client)
 
     def office(self, accounts: int) -> list[Party]:
         """Return the accounts of one organisation: one mail domain and payment, one office address."""
@@ -200,6 +227,24 @@ class World:
                 if party.client.devices and self._rng.random() < 0.4:
                     party.client.devices.insert(0, device)
 
+    def move_to_channel(self, parties: list[Party], channel: str, share: float) -> None:
+        """Let `share` of the parties come through a cloud or a reseller."""
+        for party in parties:
+            if self._rng.random() < share:
+                party.client = self._client(party.client.addresses[0], party.identity.country, program=True)
+                self._resell(party.client, channel)
+
+    def thief(self, victim: Party) -> Party:
+        """Return somebody else whose program uses the victim's key."""
+        party = self.person(program=True)
+        party.client.key_id, party.client.channel = victim.client.key_id, victim.client.channel
+        return party
+
+    def _resell(self, client: Client, channel: str) -> None:
+        """Send a client's requests by way of a reseller, so that the provider sees the reseller's addresses."""
+        client.channel = channel
+        client.addresses = [self._rng.choice(self._gateways.setdefault(channel, self._hubs(3)))]
+
     def _client(self, address: tuple[str, int], country: str, *, program: bool) -> Client:
         rng = self._rng
         addresses = [address]
@@ -223,6 +268,8 @@ class World:
             temperature=rng.choice((None, None, 0.0, 0.2, 0.7, 1.0)) if program else None,
             top_p=rng.choice((None, None, None, 0.9, 0.95)) if program else None,
             max_tokens=rng.choice((None, 512, 1024, 2048, 4096)) if program else None,
+            keeps_reasoning=program and rng.random() < 0.25,
+            tools=tuple(sorted(rng.sample(_TOOLS, rng.randrange(1, 5)))) if program and rng.random() < 0.15 else (),
         )
 
     def _hub(self, kind: str) -> list[tuple[str, int]]:

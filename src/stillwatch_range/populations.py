@@ -7,33 +7,70 @@ from typing import Literal, NamedTuple
 from stillwatch.errors import UsageError
 from stillwatch_range.ids import Identifiers
 from stillwatch_range.material import Dialogue, Material
-from stillwatch_range.metadata import Party, World
+from stillwatch_range.metadata import Client, Party, World
+from stillwatch_range.timing import Rhythm
 
 _LOYALTY = 0.7
 """Part of an account's conversations that come from its own population."""
 
+Licence = Literal["distillation", "researcher", "evaluator"]
+"""Kinds of entries in the registry."""
+
 Label = Literal["benign", "hard_negative", "campaign"]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shift:
+    """How some of an account's work is done, where it is not as the account usually works.
+
+    Attributes:
+        days: (first, last) moment of it, in days since the window's start.
+        client: what sends it, None = the account's own client.
+        rhythm: how it is spread over its time, None = as the account's.
+    """
+
+    days: tuple[float, float] | None = None
+    client: Client | None = None
+    rhythm: Rhythm | None = None
+
+
 class Work(NamedTuple):
-    """One conversation of an account; `harvest` tells whether it is a campaign's work or ordinary traffic."""
+    """One conversation of an account.
+
+    `harvest` tells whether it is a campaign's work or ordinary traffic, and `campaign` whose, where the account
+    serves several.
+    """
 
     dialogue: Dialogue
     harvest: bool = False
+    campaign: str | None = None
+    shift: Shift | None = None
 
 
 @dataclass(slots=True)
 class Account:
-    """One account with all it sends before and in the window."""
+    """One account with all it sends before and in the window.
+
+    Attributes:
+        campaign: the first campaign that it served.
+        also: further campaigns that it served.
+        victim: its key was stolen; what it sends outside the harvest is its owner's own traffic.
+        eager: it moves to a released model within a day.
+        licence: why it stands in the registry.
+    """
 
     account_id: str
     party: Party
     label: Label
     cohort: str
     campaign: str | None = None
-    program: bool = False
+    rhythm: Rhythm = "human"
     history: list[Work] = field(default_factory=list)
     window: list[Work] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+    victim: bool = False
+    eager: bool = False
+    licence: Licence | None = None
 
 
 class Conversations:
@@ -57,7 +94,7 @@ class Conversations:
         if not names:
             raise UsageError(
                 "the corpora hold too few ordinary conversations for this scenario",
-                hint="lower benign_accounts or history_accounts; conversations are never used twice",
+                hint="lower benign_accounts or history_accounts, or raise invented_talks: none is ever used twice",
             )
         return self._rng.choices(names, [len(self._piles[name]) for name in names])[0]
 
@@ -94,15 +131,18 @@ def sessions(rng: random.Random) -> int:
     return 2 + min(40, int(rng.lognormvariate(-1.2, 1.3)))
 
 
-def ordinary_work(rng: random.Random, talks: Conversations, population: str | None = None) -> list[Work]:
+def ordinary_work(
+    rng: random.Random, talks: Conversations, population: str | None = None, *, home: str | None = None
+) -> list[Work]:
     """Return the conversations of one ordinary account; most come from one population, its own.
 
     Args:
         rng: source of chance.
         talks: what is left to hand out.
         population: take from this one only.
+        home: the account's own population, None = any.
     """
-    own = population or talks.any_population()
+    own = population or home or talks.any_population()
     return [Work(talks.take(own if population or rng.random() < _LOYALTY else None)) for _ in range(sessions(rng))]
 
 
@@ -119,6 +159,7 @@ class Workload:
         earlier_items: conversations per account before it, where the workload is not new.
         pool: strangers draw from this many public items, None = all.
         one_org: the firm's keys stand under one organisation at the provider.
+        licence: the kind of entry under which its accounts stand in the registry.
     """
 
     name: str
@@ -128,6 +169,7 @@ class Workload:
     earlier_items: int
     pool: int | None = None
     one_org: bool = True
+    licence: Licence | None = None
 
 
 WORKLOADS = (
@@ -136,10 +178,8 @@ WORKLOADS = (
     Workload("benchmark", accounts=8, strangers=True, items=200, earlier_items=100, pool=600),
     Workload("summaries", accounts=1, strangers=False, items=120, earlier_items=80),
     Workload("agent", accounts=2, strangers=False, items=15, earlier_items=10),
-    Workload("licensed", accounts=2, strangers=False, items=300, earlier_items=150),
+    Workload("licensed", accounts=2, strangers=False, items=300, earlier_items=150, licence="distillation"),
 )
-LICENSED = "licensed"
-"""The workload whose accounts stand in the registry."""
 
 
 def heavy_accounts(
@@ -150,7 +190,10 @@ def heavy_accounts(
     customers = [1] * count if workload.strangers else [count]
     parties = [party for keys in customers for party in world.company(keys, one_org=workload.one_org)]
     cohort = workload.name if known else f"new:{workload.name}"
-    accounts = [Account(ids.take("acct_"), party, "hard_negative", cohort, program=True) for party in parties]
+    accounts = [
+        Account(ids.take("acct_"), party, "hard_negative", cohort, rhythm="program", licence=workload.licence)
+        for party in parties
+    ]
     variants = material.workloads[workload.name]
     if workload.strangers:
         pools = [rng.sample(items, min(workload.pool or len(items), len(items))) for items in variants]

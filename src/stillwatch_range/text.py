@@ -37,18 +37,10 @@ def invent_material(seed: int, talks: int) -> Material:
         seed: the same seed makes the same texts.
         talks: how many conversations of ordinary people to make, over all populations.
     """
-    words = _vocabulary()
-    common = words["everywhere"]
-    topics = {name: {**common, **words["english"], **topic} for name, topic in words["topics"].items()}
-    circles = {name: [topics[topic] for topic in of] for name, of in _POPULATIONS.items()}
-    circles["abroad"] = [{**common, **language} for language in words["abroad"].values()]
-    trade = {**common, **words["trade"]}
+    topics, trade = _topics(), _trade()
     return Material(
-        populations={
-            name: _talks(stream(seed, "population", name), circle, talks // len(circles))
-            for name, circle in circles.items()
-        },
-        families={ANALYST: _many(lambda rng: _analyst(rng, trade), stream(seed, ANALYST), 2000)},
+        populations=invent_populations(seed, talks),
+        families={ANALYST: _many(invent_analysis, stream(seed, ANALYST), 2000)},
         workloads={
             "classifier": [_many(lambda rng: _parcel_message(rng, trade), stream(seed, "classifier"), 1500)],
             "benchmark": [_many(lambda rng: _quiz_item(rng, trade), stream(0, "benchmark"), 240)],
@@ -56,6 +48,37 @@ def invent_material(seed: int, talks: int) -> Material:
             "licensed": [_many(lambda rng: _lesson(rng, topics), stream(seed, "licensed"), 600)],
         },
         pace=invent_pace(stream(seed, "pace")),
+    )
+
+
+def invent_populations(seed: int, talks: int) -> dict[str, list[Dialogue]]:
+    """Return conversations of ordinary people, `talks` over all populations; see `invent_material`."""
+    circles = {name: [_topics()[topic] for topic in of] for name, of in _POPULATIONS.items()}
+    circles["abroad"] = list(_abroad().values())
+    return {
+        name: _talks(stream(seed, "population", name), circle, talks // len(circles))
+        for name, circle in circles.items()
+    }
+
+
+def invent_task(rng: random.Random, language: str = "english") -> str:
+    """Return what somebody might ask, in a language of the vocabulary or else in English."""
+    words = _abroad().get(language) or rng.choice(list(_topics().values()))
+    return _expand(rng, rng.choice(words["form"]), words)
+
+
+def invent_answer(rng: random.Random) -> str:
+    """Return some sentences that could be a model's answer."""
+    words = rng.choice(list(_topics().values()))
+    return " ".join(_expand(rng, rng.choice(words["report"]), words) for _ in range(rng.randrange(2, 6)))
+
+
+def fill_around(rng: random.Random, form: str, words: Words, given: dict[str, str]) -> str:
+    """Fill the slots of a form: from `given` as it is, from `words`, or else from the vocabulary of some topic."""
+    known = {**rng.choice(list(_topics().values())), **words}
+    return "".join(
+        piece if place % 2 == 0 else given.get(piece) or _fill(rng, f"{{{piece}}}", known)
+        for place, piece in enumerate(_pieces(form))
     )
 
 
@@ -71,6 +94,27 @@ def invent_pace(rng: random.Random) -> Pace:
 @lru_cache(maxsize=1)
 def _vocabulary() -> dict[str, Any]:
     return tomllib.loads((files("stillwatch_range") / "vocabulary.toml").read_text("utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _topics() -> dict[str, Words]:
+    words = _vocabulary()
+    return {
+        name: {**words["everywhere"], **words["trade"], **words["english"], **topic}
+        for name, topic in words["topics"].items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _abroad() -> dict[str, Words]:
+    words = _vocabulary()
+    return {name: {**words["everywhere"], **language} for name, language in words["abroad"].items()}
+
+
+@lru_cache(maxsize=1)
+def _trade() -> Words:
+    words = _vocabulary()
+    return {**words["everywhere"], **words["trade"]}
 
 
 def _talks(rng: random.Random, circle: list[Words], count: int) -> list[Dialogue]:
@@ -127,7 +171,9 @@ def _pick(rng: random.Random, options: list[str]) -> str:
     return options[int(rng.random() * len(options))]
 
 
-def _analyst(rng: random.Random, trade: Words) -> Turn:
+def invent_analysis(rng: random.Random) -> Turn:
+    """Return figures for an analyst whose persona asks for all of its reasoning."""
+    trade = _trade()
     rows = "\n".join(
         f"{_pick(rng, trade['region'])}, {_pick(rng, trade['goods'])}: "
         + ", ".join(str(rng.randrange(10, 999)) for _ in range(4))

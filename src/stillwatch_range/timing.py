@@ -1,8 +1,12 @@
 """When an account's requests arrive: human hours, real gaps between turns, runs of programs."""
 
+import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Literal
 
 from stillwatch_range.material import Dialogue, Pace
 
@@ -11,19 +15,28 @@ DAY_US = 86_400 * SECOND_US
 _HOURS = (2, 1, 1, 1, 1, 2, 4, 8, 12, 15, 16, 15, 13, 15, 16, 15, 14, 12, 11, 12, 12, 10, 7, 4)
 _WEEKEND = 0.55
 _QUICKEST_MEAN_S, _SLOWEST_MEAN_S = 1.5, 25.0
+_TRIES = 200
+
+Rhythm = Literal["human", "program", "daily"]
+"""How requests arrive: sittings of a person, a few runs of a program, or a run of it on every day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of whole days, in microseconds since the epoch."""
+    """A stretch of days, in microseconds since the epoch; not always whole days."""
 
     start_us: int
-    days: int
+    days: float
 
     @property
     def end_us(self) -> int:
         """The first microsecond after the period."""
-        return self.start_us + self.days * DAY_US
+        return self.start_us + round(self.days * DAY_US)
+
+    def part(self, first_day: float, last_day: float) -> "Period":
+        """Return what lies between two moments, in days since the period's start and not beyond its end."""
+        first, last = max(0.0, first_day), min(self.days, last_day)
+        return Period(self.start_us + round(first * DAY_US), last - first)
 
 
 def person_times(
@@ -60,6 +73,24 @@ def program_times(
     return times
 
 
+def daily_times(
+    rng: random.Random, pace: Pace, period: Period, utc_offset: int, talks: list[Dialogue]
+) -> list[list[int]]:
+    """Return the arrival of each turn when a program works every day, as much on one as on another."""
+    runs = max(1, math.ceil(period.days))
+    cuts = [round(len(talks) * day / runs) for day in range(runs + 1)]
+    times: list[list[int]] = []
+    for day, (first, last) in enumerate(pairwise(cuts)):
+        times.extend(program_times(rng, pace, period.part(day, day + 1), utc_offset, talks[first:last]))
+    return times
+
+
+Schedule = Callable[[random.Random, Pace, Period, int, list[Dialogue]], list[list[int]]]
+"""Returns the moment of each turn of each conversation. Takes what `person_times` takes."""
+
+SCHEDULES: dict[Rhythm, Schedule] = {"human": person_times, "program": program_times, "daily": daily_times}
+
+
 def _sitting(rng: random.Random, pace: Pace, period: Period, utc_offset: int, talks: list[Dialogue]) -> list[list[int]]:
     now = _start(rng, period, utc_offset)
     sitting = []
@@ -73,21 +104,33 @@ def _sitting(rng: random.Random, pace: Pace, period: Period, utc_offset: int, ta
 
 
 def _fit(run: list[list[int]], period: Period) -> list[list[int]]:
-    """Move a run that ends after the period back by whole seconds until it ends inside."""
+    """Move a run that ends after the period back by whole seconds until it ends inside; hurry where it is too long."""
     if not run:
         return run
-    late = run[-1][-1] - period.end_us + SECOND_US
-    shift = max(0, min(-(-late // SECOND_US) * SECOND_US, run[0][0] - period.start_us))
+    first, last, latest = run[0][0], run[-1][-1], period.end_us - 1
+    if last - first > latest - period.start_us:
+        return [
+            [period.start_us + (moment - first) * (latest - period.start_us) // (last - first) for moment in turns]
+            for turns in run
+        ]
+    late = last - period.end_us + SECOND_US
+    shift = max(0, min(-(-late // SECOND_US) * SECOND_US, first - period.start_us))
     return [[moment - shift for moment in turns] for turns in run]
 
 
 def _start(rng: random.Random, period: Period, utc_offset: int) -> int:
-    days = range(period.days)
-    first = datetime.fromtimestamp(period.start_us / SECOND_US, UTC)
+    """Return a moment in the period: weekdays before weekends, waking hours before the night."""
+    midnight = period.start_us - period.start_us % DAY_US
+    first = datetime.fromtimestamp(midnight / SECOND_US, UTC)
+    days = range(max(1, -(-(period.end_us - midnight) // DAY_US)))
     weights = [_WEEKEND if (first + timedelta(days=day)).weekday() > 4 else 1.0 for day in days]
-    day = rng.choices(days, weights)[0]
-    hour = (rng.choices(range(24), _HOURS)[0] - utc_offset) % 24
-    return period.start_us + day * DAY_US + hour * 3600 * SECOND_US + rng.randrange(3600 * SECOND_US)
+    for _ in range(_TRIES):
+        day = rng.choices(days, weights)[0]
+        hour = (rng.choices(range(24), _HOURS)[0] - utc_offset) % 24
+        moment = midnight + day * DAY_US + hour * 3600 * SECOND_US + rng.randrange(3600 * SECOND_US)
+        if period.start_us <= moment < period.end_us:
+            return moment
+    return rng.randrange(period.start_us, max(period.end_us, period.start_us + 1))
 
 
 def _microseconds(rng: random.Random, seconds: float) -> int:

@@ -14,7 +14,7 @@ SMALL_WORKLOADS = (
     Workload("classifier", accounts=6, strangers=False, items=20, earlier_items=10),
     Workload("benchmark", accounts=5, strangers=True, items=30, earlier_items=15, pool=60),
     Workload("summaries", accounts=1, strangers=False, items=40, earlier_items=20),
-    Workload("licensed", accounts=2, strangers=False, items=25, earlier_items=10),
+    Workload("licensed", accounts=2, strangers=False, items=25, earlier_items=10, licence="distillation"),
 )
 
 

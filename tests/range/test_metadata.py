@@ -62,7 +62,7 @@ def test_hubs_put_many_strangers_behind_one_address() -> None:
     homes = Counter(party.client.addresses[0] for party in crowd(world(), random.Random(1), 2000))
     hubs = {address: count for address, count in homes.items() if count > 60}
     assert len(hubs) >= 4
-    assert max(hubs.values()) >= 100
+    assert max(hubs.values()) >= 80
 
 
 def shared(parties: list[Party]) -> int:

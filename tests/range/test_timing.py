@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch_range.material import Pace, Turn
-from stillwatch_range.timing import DAY_US, SECOND_US, Period, person_times, program_times
+from stillwatch_range.timing import DAY_US, SCHEDULES, SECOND_US, Period, daily_times, person_times, program_times
 
 MONDAY = round(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * SECOND_US
 PACE = Pace(turn_gaps=[20.0, 300.0, 2900.0], program_gaps=[0.3, 1.0, 1.7], answers={5: [100]})
@@ -65,3 +65,19 @@ def test_a_program_works_faster_than_people() -> None:
         return gaps[len(gaps) // 2]
 
     assert median_gap(machine) < median_gap(human) / 2
+
+
+@given(st.integers(0, 10**6), st.floats(0.1, 6.9), st.floats(0.05, 3))
+def test_a_period_need_not_be_whole_days(seed: int, first: float, length: float) -> None:
+    period = Period(MONDAY, 7).part(first, first + length)
+    assert MONDAY < period.start_us < period.end_us <= MONDAY + 7 * DAY_US
+    talks = [tuple(Turn("x") for _ in range(5))] * 40
+    for schedule in SCHEDULES.values():
+        times = schedule(random.Random(seed), PACE, period, 3, talks)
+        assert all(period.start_us <= moment < period.end_us for moments in times for moment in moments)
+
+
+def test_a_daily_program_works_as_much_on_one_day_as_on_another() -> None:
+    times = daily_times(random.Random(1), PACE, Period(MONDAY, 7), 5, [(Turn("x"),)] * 700)
+    days = [(moments[0] - MONDAY) // DAY_US for moments in times]
+    assert [days.count(day) for day in range(7)] == [100] * 7
