@@ -48,14 +48,30 @@ def build(
 def score_run(
     truth: Annotated[Path, typer.Option(help="truth.json of the window.")],
     run: Annotated[Path, typer.Option(help="Directory that `stillwatch detect` wrote.")],
+    step_hours: Annotated[float, typer.Option(help="Hours between two runs of detection in the replay.")] = 6.0,
+    received: Annotated[
+        Path | None, typer.Option(help="verdicts.jsonl of another provider: replay also with its indicators known.")
+    ] = None,
+    no_replay: Annotated[
+        bool, typer.Option("--no-replay", help="Score the run alone, not how much is harvested before containment.")
+    ] = False,
 ) -> None:
     """Print the metrics of one run as JSON.
 
-    Example: stillwatch range score --truth out/window/truth.json --run out/run
+    Its window is replayed in time order, with detection on what has arrived by then, to see how much of the harvest
+    its verdicts would have held back.
+
+    Example: stillwatch range score --truth out/window/truth.json --run out/run --step-hours 3
     """
+    from stillwatch_range.containment import score_replay
     from stillwatch_range.scoring import score
 
-    typer.echo(json.dumps(score(truth, run), indent=1))
+    metrics = score(truth, run) | {"harvested_before_containment": None}
+    if not no_replay and (run / "run.json").is_file():
+        metrics |= score_replay(truth, run, step_hours=step_hours, received=received)
+    elif not no_replay:
+        typer.echo(f"Not replayed: {run} has no run.json that says what the run looked at.", err=True)
+    typer.echo(json.dumps(metrics, indent=1))
 
 
 def demo(

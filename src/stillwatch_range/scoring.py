@@ -5,7 +5,7 @@ does not mention counts as allowed. Rates carry Clopper-Pearson 95 % limits.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def score_findings(truth: Truth, actions: dict[str, str], findings: list[Finding
     new = _select(truth, lambda account: account.cohort.startswith("new:"))
     drift = _select(truth, lambda account: account.cohort == "drift")
     return {
-        "account_recall": _by_campaign(truth, lambda ids: _share(flagged, _members(truth, ids))),
+        "account_recall": by_campaign(truth, lambda ids: _share(flagged, _members(truth, ids))),
         "account_fpr": _share(flagged, _select(truth, lambda account: account.label == "benign")),
         "hard_negative_flagged": {
             "all": _share(flagged, heavy),
@@ -86,8 +86,8 @@ def score_findings(truth: Truth, actions: dict[str, str], findings: list[Finding
         "new_customer_blocked": _share(blocked, new),
         "drift_flagged": _share(flagged, drift),
         "drift_blocked": _share(blocked, drift),
-        "campaign_recall": _by_campaign(truth, lambda ids: _found(truth, ids, harvests, owners)),
-        "campaign_purity": _by_campaign(truth, lambda ids: _purity(truth, ids, harvests, owners)),
+        "campaign_recall": by_campaign(truth, lambda ids: _found(truth, ids, harvests, owners)),
+        "campaign_purity": by_campaign(truth, lambda ids: _purity(truth, ids, harvests, owners)),
         "campaign_fragments": {
             campaign: sum(owner == campaign for owner in owners.values()) for campaign in sorted(truth.campaigns)
         },
@@ -116,7 +116,7 @@ def read_run(run_dir: Path) -> tuple[dict[str, str], list[Finding]]:
     return {account.account_id: account.action for account in accounts}, findings.campaigns
 
 
-def _by_campaign(truth: Truth, measure: Callable[[list[str]], Rate]) -> dict[str, Any]:
+def by_campaign(truth: Truth, measure: Callable[[list[str]], Mapping[str, Any]]) -> dict[str, Any]:
     """Apply a measure to all planted campaigns, to each family's and to each split's."""
     families = sorted({campaign.family for campaign in truth.campaigns.values()})
     splits = sorted({campaign.accounts for campaign in truth.campaigns.values()})

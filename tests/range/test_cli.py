@@ -5,6 +5,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from stillwatch.detection.inputs import DetectRequest
+from stillwatch.detection.run import detect
 from stillwatch.errors import UsageError
 from stillwatch_range import demo as story
 from stillwatch_range.cli import app, demo
@@ -21,7 +23,30 @@ def test_score_prints_the_metrics_as_json(tmp_path: Path) -> None:
     (tmp_path / "campaigns.json").write_text('{"campaigns": []}')
     done = RUNNER.invoke(app, ["score", "--truth", str(tmp_path / "truth.json"), "--run", str(tmp_path)])
     assert done.exit_code == 0
-    assert json.loads(done.stdout)["account_fpr"]["value"] == 1.0
+    metrics = json.loads(done.stdout)
+    assert metrics["account_fpr"]["value"] == 1.0
+    assert metrics["harvested_before_containment"] is None
+    assert "Not replayed" in done.stderr
+
+
+def test_score_replays_what_the_run_looked_at(built: tuple[Path, Truth], tmp_path: Path) -> None:
+    logs, _ = built
+    run = tmp_path / "run"
+    request = DetectRequest(logs=[logs / "window"], history=[logs / "history"], out=run, quiet=True)
+    detect(request)
+    arguments = ["score", "--truth", str(logs / "truth.json"), "--run", str(run)]
+    done = RUNNER.invoke(
+        app, [*arguments, "--step-hours", "60", "--received", str(run / "verdicts.jsonl")], catch_exceptions=False
+    )
+    metrics = json.loads(done.stdout)
+    assert metrics["replay"]["runs"] >= 2
+    alone = metrics["harvested_before_containment"]["all"]
+    warned = metrics["with_indicators"]["harvested_before_containment"]["all"]
+    assert alone["of"] == warned["of"] == 120
+    assert warned["hits"] < alone["hits"] < 120
+    untold = RUNNER.invoke(app, [*arguments, "--no-replay"], catch_exceptions=False)
+    assert json.loads(untold.stdout)["harvested_before_containment"] is None
+    assert not untold.stderr
 
 
 def test_build_names_a_missing_corpus(tmp_path: Path) -> None:

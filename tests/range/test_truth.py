@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 
 from stillwatch.errors import UsageError
-from stillwatch_range.truth import TrueAccount, TrueCampaign, Truth, read_truth, write_harvest, write_truth
+from stillwatch_range.truth import (
+    TrueAccount,
+    TrueCampaign,
+    Truth,
+    read_harvest,
+    read_truth,
+    write_harvest,
+    write_truth,
+)
 
 TRUTH = Truth(
     accounts={
@@ -35,3 +43,13 @@ def test_harvested_exchanges_are_listed_by_id_and_do_not_carry_the_time(tmp_path
     assert gzip.decompress(first.read_bytes()) == (
         b'{"exchange_id":"ex_1","campaign":"c"}\n{"exchange_id":"ex_2","campaign":"c"}\n'
     )
+
+
+def test_the_harvest_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "harvest.gz"
+    write_harvest([("ex_2", "c"), ("ex_1", "d")], path)
+    assert read_harvest(path) == {"ex_1": "d", "ex_2": "c"}
+    for spoilt in (path.read_bytes()[:-9], gzip.compress(b'{"exchange_id": 1}\n'), b"nothing"):
+        path.write_bytes(spoilt)
+        with pytest.raises(UsageError, match="does not tell"):
+            read_harvest(path)

@@ -1,0 +1,186 @@
+"""Replays a run's window in time order: detection on what has arrived, verdicts in force from the next request on."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from stillwatch.detection.findings.model import Verdict
+from stillwatch.detection.inputs import DetectRequest
+from stillwatch.detection.run import detect
+from stillwatch.errors import UsageError
+from stillwatch.features.edge import EXCHANGES, sketch_logs
+from stillwatch.features.sketch import bands, minhash_matrix
+from stillwatch.progress import StageClock
+from stillwatch_range.gateway import Gateway, Ints, Levels
+
+HOUR_US = 3_600_000_000
+PASSAGE_SCHEMA = pa.schema(
+    [
+        ("exchange_id", pa.string()),
+        ("account_id", pa.string()),
+        ("ts_us", pa.int64()),
+        ("by_account", pa.int8()),
+        ("by_text", pa.int8()),
+        ("by_text_warned", pa.int8()),
+    ]
+)
+"""What became of each exchange, in order of time: what the verdict on its account did to it (a place in ACTIONS), what
+its text did, and what its text did where another provider's indicators were known from the start."""
+
+
+class Replayed(NamedTuple):
+    """The passage of a window's exchanges (PASSAGE_SCHEMA), and how often detection ran."""
+
+    passage: pa.Table
+    runs: int
+
+
+class _Configuration(msgspec.Struct):
+    logs: list[str]
+    history: list[str]
+    accounts: str | None
+    registry: str | None
+    public_templates: str | None
+    releases: str | None
+    fpr: float
+    memory: str | None
+    seed: int
+    log_format: str = msgspec.field(name="format")
+
+
+class _Run(msgspec.Struct):
+    configuration: _Configuration
+
+
+class _Step(NamedTuple):
+    """What arrives between two runs of detection."""
+
+    path: Path
+    end_us: int
+
+
+def request_of(run_dir: Path) -> DetectRequest:
+    """Return what a run was asked to look at.
+
+    Raises:
+        UsageError: the directory holds no finished run that says so.
+    """
+    try:
+        asked = msgspec.json.decode((run_dir / "run.json").read_bytes(), type=_Run).configuration
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(
+            f"{run_dir} does not say what its run looked at: {error}", hint="--no-replay scores the run alone"
+        ) from error
+    return DetectRequest(
+        logs=[Path(log) for log in asked.logs],
+        history=[Path(log) for log in asked.history],
+        out=run_dir,
+        accounts=_path(asked.accounts),
+        registry=_path(asked.registry),
+        public_templates=_path(asked.public_templates),
+        releases=_path(asked.releases),
+        log_format=asked.log_format,
+        fpr=asked.fpr,
+        memory=asked.memory,
+        seed=asked.seed,
+    )
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
+
+
+def replay(request: DetectRequest, step_hours: float, received: Iterable[Verdict] = ()) -> Replayed:
+    """Run detection every `step_hours` on what has arrived by then, and tell what happens to each exchange.
+
+    What a verdict contains is in the log all the same: a gateway logs what it refuses. All runs share one output
+    directory, so that campaigns keep their names. Text is replaced by sketches once, at the start: detection on
+    sketches is the same.
+
+    Args:
+        request: the window and what lies beside it; its `out` is left alone.
+        step_hours: time between two runs.
+        received: verdicts of another provider.
+
+    Raises:
+        UsageError: a file is absent or wrong, or the step is not over 0.
+    """
+    if step_hours <= 0:
+        raise UsageError(f"detection cannot run every {step_hours:g} hours", hint="give a number over 0")
+    own, warned = Gateway(), Gateway(received)
+    passed, arrived = [PASSAGE_SCHEMA.empty_table()], list[Path]()
+    with tempfile.TemporaryDirectory(prefix="stillwatch-replay-") as name:
+        work = Path(name)
+        window = _without_text(request.logs, request.log_format, work / "window")
+        history = [_without_text(request.history, request.log_format, work / "history")] if request.history else []
+        steps = _cut(window, work, round(step_hours * HOUR_US))
+        asked = replace(request, history=history, out=work / "run", log_format="auto", quiet=True)
+        with StageClock(quiet=request.quiet).stage("replay", total=len(steps)) as ticker:
+            for step in steps:
+                passed.append(_pass(step.path, own, warned))
+                arrived.append(step.path)
+                if step is not steps[-1]:
+                    verdicts = detect(replace(asked, logs=arrived)).findings.verdicts
+                    own.load(verdicts, step.end_us)
+                    warned.load(verdicts, step.end_us)
+                ticker.advance(1)
+    return Replayed(pa.concat_tables(passed), max(0, len(steps) - 1))
+
+
+def _without_text(logs: Sequence[Path], log_format: str, out: Path) -> Path:
+    sketch_logs(logs, out, log_format=log_format, quiet=True)
+    return out / EXCHANGES
+
+
+def _cut(window: Path, work: Path, step_us: int) -> list[_Step]:
+    """Cut a window at whole multiples of the step, each piece in order of time; empty pieces are left out."""
+    exchanges = ds.dataset(window, format="parquet")
+    numbers = set[int]()
+    for batch in exchanges.to_batches(columns=["ts"]):
+        numbers.update(np.unique(_microseconds(batch.column("ts")) // step_us).tolist())
+    steps = []
+    for number in sorted(numbers):
+        first, end = (pa.scalar(edge * step_us, pa.timestamp("us", tz="UTC")) for edge in (number, number + 1))
+        piece = exchanges.to_table(filter=(pc.field("ts") >= first) & (pc.field("ts") < end))
+        path = work / f"step-{number}.parquet"
+        pq.write_table(piece.sort_by([("ts", "ascending"), ("exchange_id", "ascending")]), path)
+        steps.append(_Step(path, (number + 1) * step_us))
+    return steps
+
+
+def _pass(path: Path, own: Gateway, warned: Gateway) -> pa.Table:
+    table = pq.read_table(path, columns=["exchange_id", "account_id", "ts", "sketch"]).combine_chunks()
+    ts_us = _microseconds(table.column("ts"))
+    accounts = table.column("account_id")
+    texts = table.column("sketch").chunk(0)
+    columns = [
+        table.column("exchange_id"),
+        accounts,
+        ts_us,
+        own.by_account(accounts.to_pylist(), ts_us),
+        _by_text(own, texts, ts_us),
+        _by_text(warned, texts, ts_us),
+    ]
+    return pa.table(columns, schema=PASSAGE_SCHEMA)
+
+
+def _by_text(gateway: Gateway, texts: pa.StructArray, ts_us: Ints) -> Levels:
+    levels: Levels = np.zeros(len(texts), np.int8)
+    rows = np.flatnonzero(texts.is_valid())
+    if rows.size:
+        minhash = minhash_matrix(texts.field("minhash"))[rows]
+        levels[rows] = gateway.by_text(bands(minhash), ts_us[rows])
+    return levels
+
+
+def _microseconds(column: pa.ChunkedArray) -> Ints:
+    return np.asarray(column.cast(pa.int64()))
