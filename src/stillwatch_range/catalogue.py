@@ -9,7 +9,7 @@ import msgspec
 from stillwatch.errors import UsageError
 from stillwatch_range.campaigns import CampaignPlan
 from stillwatch_range.plan import Scenario
-from stillwatch_range.populations import WORKLOADS
+from stillwatch_range.workloads import WORKLOADS
 
 TEMPLATED = ("selfinstruct", "evolinstruct", "rubric", "toolbench", "toolformer", "cot")
 """Families whose prompts are one template with changing contents."""

@@ -11,11 +11,11 @@ from stillwatch.detection.inputs import DetectRequest
 from stillwatch.detection.run import detect
 from stillwatch_range.campaigns import CampaignPlan
 from stillwatch_range.ids import stream
-from stillwatch_range.populations import Workload
 from stillwatch_range.scenario import Scenario, build_window
 from stillwatch_range.scoring import FLAGGED
 from stillwatch_range.text import ANALYST, invent_material
 from stillwatch_range.truth import Truth
+from stillwatch_range.workloads import Workload
 
 _CAMPAIGN = {"heron": 120, "osprey": 40}
 """The providers, and how many accounts the campaign runs at each."""

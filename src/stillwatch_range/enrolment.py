@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 from stillwatch.errors import UsageError
 from stillwatch_range.crews import enlist_crews, steal_keys, supply
+from stillwatch_range.families.base import Source
 from stillwatch_range.ids import Identifiers, stream
 from stillwatch_range.material import Material
 from stillwatch_range.metadata import Party, World
 from stillwatch_range.plan import Scenario
-from stillwatch_range.populations import Account, Conversations, crowd, heavy_accounts, ordinary_work
+from stillwatch_range.populations import Account, Conversations, crowd, ordinary_work
 from stillwatch_range.text import invent_populations
+from stillwatch_range.workloads import heavy_accounts
 
 _NEWCOMERS = 0.3
 """Part of the window's ordinary accounts that belong to a population which arrives in it."""
@@ -44,8 +46,9 @@ def populate(material: Material, scenario: Scenario, seed: int, opening_us: int)
     if scenario.hard_negatives != "none":
         known = scenario.hard_negatives == "known"
         for workload in scenario.workloads:
-            own = stream(seed, "workload", workload.name)
-            accounts.extend(heavy_accounts(world, own, ids, material, workload, known=known))
+            source = Source(stream(seed, "workload", workload.name), talks, material.tasks)
+            day = scenario.released()
+            accounts += heavy_accounts(world, source, ids, material, workload, known=known, release_day=day)
     others = sum(len(work.dialogue) for account in accounts for work in account.window)
     for crew in crews:
         if crew.plan.stolen:

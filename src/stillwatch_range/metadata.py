@@ -187,10 +187,10 @@ class World:
                 party.client.devices = head.client.devices
         return parties
 
-    def agency(self, accounts: int) -> list[Party]:
+    def agency(self, accounts: int, *, program: bool | None = None) -> list[Party]:
         """Return customers of one agency that pays for them all; nothing else is common to them."""
         payment = self._ids.take("pay_")
-        parties = [self.person() for _ in range(accounts)]
+        parties = [self.person(program=program) for _ in range(accounts)]
         for party in parties:
             party.identity.payment_id = payment
         return parties
@@ -233,6 +233,12 @@ class World:
             if self._rng.random() < share:
                 party.client = self._client(party.client.addresses[0], party.identity.country, program=True)
                 self._resell(party.client, channel)
+
+    def colleague(self, owner: Party) -> Client:
+        """Return another client that uses the owner's key, from wherever a colleague may be."""
+        client = self.person().client
+        client.key_id, client.channel = owner.client.key_id, owner.client.channel
+        return client
 
     def thief(self, victim: Party) -> Party:
         """Return somebody else whose program uses the victim's key."""

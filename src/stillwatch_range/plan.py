@@ -5,7 +5,9 @@ from typing import Literal
 import msgspec
 
 from stillwatch_range.campaigns import CampaignPlan
-from stillwatch_range.populations import WORKLOADS, Workload
+from stillwatch_range.workloads import WORKLOADS, Workload
+
+_RELEASE_HOUR = 17
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +43,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drift: str | None = None
     workloads: tuple[Workload, ...] = WORKLOADS
     invented_talks: int = 0
+
+    def released(self) -> float:
+        """Return when a model is released, in days since the window's start."""
+        return self.days // 2 + _RELEASE_HOUR / 24 if self.release_day is None else self.release_day
 
     def __post_init__(self) -> None:
         if not 0 <= self.returning <= 1 or self.days < 1 or min(self.benign_accounts, self.history_accounts) < 0:

@@ -1,12 +1,11 @@
-"""Ordinary customers, and legitimate heavy users that look like attackers."""
+"""Accounts with what they do, and ordinary customers."""
 
 import random
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from stillwatch.errors import UsageError
-from stillwatch_range.ids import Identifiers
-from stillwatch_range.material import Dialogue, Material
+from stillwatch_range.material import Dialogue
 from stillwatch_range.metadata import Client, Party, World
 from stillwatch_range.timing import Rhythm
 
@@ -144,75 +143,3 @@ def ordinary_work(
     """
     own = population or home or talks.any_population()
     return [Work(talks.take(own if population or rng.random() < _LOYALTY else None)) for _ in range(sessions(rng))]
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """A legitimate heavy use.
-
-    Attributes:
-        name: key into Material.workloads, and the cohort's name.
-        accounts: how many accounts run it.
-        strangers: the accounts belong to different customers and draw from the same items; otherwise they
-            are the keys of one firm, and each item is asked once.
-        items: conversations per account in the window.
-        earlier_items: conversations per account before it, where the workload is not new.
-        pool: strangers draw from this many public items, None = all.
-        one_org: the firm's keys stand under one organisation at the provider.
-        licence: the kind of entry under which its accounts stand in the registry.
-    """
-
-    name: str
-    accounts: int
-    strangers: bool
-    items: int
-    earlier_items: int
-    pool: int | None = None
-    one_org: bool = True
-    licence: Licence | None = None
-
-
-WORKLOADS = (
-    Workload("classifier", accounts=6, strangers=False, items=150, earlier_items=80),
-    Workload("judge", accounts=10, strangers=True, items=120, earlier_items=60, pool=400),
-    Workload("benchmark", accounts=8, strangers=True, items=200, earlier_items=100, pool=600),
-    Workload("summaries", accounts=1, strangers=False, items=120, earlier_items=80),
-    Workload("agent", accounts=2, strangers=False, items=15, earlier_items=10),
-    Workload("licensed", accounts=2, strangers=False, items=300, earlier_items=150, licence="distillation"),
-)
-
-
-def heavy_accounts(
-    world: World, rng: random.Random, ids: Identifiers, material: Material, workload: Workload, *, known: bool
-) -> list[Account]:
-    """Return the accounts of one legitimate heavy use, with history only where it is `known` there."""
-    count = workload.accounts
-    customers = [1] * count if workload.strangers else [count]
-    parties = [party for keys in customers for party in world.company(keys, one_org=workload.one_org)]
-    cohort = workload.name if known else f"new:{workload.name}"
-    accounts = [
-        Account(ids.take("acct_"), party, "hard_negative", cohort, rhythm="program", licence=workload.licence)
-        for party in parties
-    ]
-    variants = material.workloads[workload.name]
-    if workload.strangers:
-        pools = [rng.sample(items, min(workload.pool or len(items), len(items))) for items in variants]
-        for number, account in enumerate(accounts):
-            pool = pools[number % len(pools)]
-            account.window = _sample(rng, pool, workload.items)
-            account.history = _sample(rng, pool, workload.earlier_items) if known else []
-        return accounts
-    queue = rng.sample(variants[0], len(variants[0]))
-    for account in accounts:
-        account.window = _draw(rng, queue, workload.items)
-        account.history = _draw(rng, queue, workload.earlier_items) if known else []
-    return accounts
-
-
-def _sample(rng: random.Random, pool: list[Dialogue], mean: int) -> list[Work]:
-    return [Work(talk) for talk in rng.sample(pool, min(len(pool), round(mean * rng.uniform(0.6, 1.5))))]
-
-
-def _draw(rng: random.Random, queue: list[Dialogue], mean: int) -> list[Work]:
-    count = min(len(queue), round(mean * rng.uniform(0.6, 1.4)))
-    return [Work(queue.pop()) for _ in range(count)]

@@ -19,7 +19,6 @@ __all__ = ["Scenario", "build_labelled_window", "build_window"]
 _OPENING = datetime(2026, 3, 2, tzinfo=UTC)
 _MODELS = ("larch-2-large", "larch-2-small")
 _RELEASED_MODEL = "larch-3-large"
-_RELEASE_HOUR = 17
 _EAGER_DAYS, _OTHERS_DAYS = 1, 6
 
 
@@ -41,8 +40,7 @@ def build_window(material: Material, out: Path, scenario: Scenario, seed: int) -
     cast = populate(material, scenario, seed, opening)
     before = Period(opening, scenario.days)
     window = Period(before.end_us, scenario.days)
-    released = scenario.days // 2 + _RELEASE_HOUR / 24 if scenario.release_day is None else scenario.release_day
-    release_us = window.start_us + round(released * DAY_US)
+    release_us = window.start_us + round(scenario.released() * DAY_US)
     ids = Identifiers(stream(seed, "exchange ids").getrandbits(63))
     rng = stream(seed, "exchanges")
     recorders = [Recorder(rng, ids, material.pace, period, metadata=scenario.metadata) for period in (before, window)]

@@ -17,8 +17,11 @@ _WEEKEND = 0.55
 _QUICKEST_MEAN_S, _SLOWEST_MEAN_S = 1.5, 25.0
 _TRIES = 200
 
-Rhythm = Literal["human", "program", "daily"]
-"""How requests arrive: sittings of a person, a few runs of a program, or a run of it on every day."""
+_NIGHT = (1 / 24, 5 / 24)
+"""When programs run that must not disturb, in days since midnight."""
+
+Rhythm = Literal["human", "program", "daily", "nightly"]
+"""How requests arrive: sittings of a person, a few runs of a program, or a run of it on every day or night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +80,43 @@ def daily_times(
     rng: random.Random, pace: Pace, period: Period, utc_offset: int, talks: list[Dialogue]
 ) -> list[list[int]]:
     """Return the arrival of each turn when a program works every day, as much on one as on another."""
+    return _every_day(rng, pace, period, utc_offset, talks, hours=(0.0, 1.0))
+
+
+def nightly_times(
+    rng: random.Random, pace: Pace, period: Period, utc_offset: int, talks: list[Dialogue]
+) -> list[list[int]]:
+    """Return the arrival of each turn when a program works in the small hours (UTC) of every day."""
+    return _every_day(rng, pace, period, utc_offset, talks, hours=_NIGHT)
+
+
+def _every_day(
+    rng: random.Random,
+    pace: Pace,
+    period: Period,
+    utc_offset: int,
+    talks: list[Dialogue],
+    *,
+    hours: tuple[float, float],
+) -> list[list[int]]:
     runs = max(1, math.ceil(period.days))
     cuts = [round(len(talks) * day / runs) for day in range(runs + 1)]
     times: list[list[int]] = []
     for day, (first, last) in enumerate(pairwise(cuts)):
-        times.extend(program_times(rng, pace, period.part(day, day + 1), utc_offset, talks[first:last]))
+        part = period.part(day + hours[0], day + hours[1])
+        times.extend(program_times(rng, pace, part if part.days > 0 else period, utc_offset, talks[first:last]))
     return times
 
 
 Schedule = Callable[[random.Random, Pace, Period, int, list[Dialogue]], list[list[int]]]
 """Returns the moment of each turn of each conversation. Takes what `person_times` takes."""
 
-SCHEDULES: dict[Rhythm, Schedule] = {"human": person_times, "program": program_times, "daily": daily_times}
+SCHEDULES: dict[Rhythm, Schedule] = {
+    "human": person_times,
+    "program": program_times,
+    "daily": daily_times,
+    "nightly": nightly_times,
+}
 
 
 def _sitting(rng: random.Random, pace: Pace, period: Period, utc_offset: int, talks: list[Dialogue]) -> list[list[int]]:

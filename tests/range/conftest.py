@@ -5,10 +5,10 @@ import pytest
 
 from stillwatch_range.campaigns import CampaignPlan
 from stillwatch_range.material import Material
-from stillwatch_range.populations import Workload
 from stillwatch_range.scenario import Scenario, build_window
 from stillwatch_range.text import ANALYST, invent_material
 from stillwatch_range.truth import Truth
+from stillwatch_range.workloads import Workload
 
 SMALL_WORKLOADS = (
     Workload("classifier", accounts=6, strangers=False, items=20, earlier_items=10),

@@ -7,7 +7,7 @@ from stillwatch.errors import UsageError
 from stillwatch_range.ids import Identifiers
 from stillwatch_range.material import Material, Turn
 from stillwatch_range.metadata import World
-from stillwatch_range.populations import Conversations, Workload, crowd, heavy_accounts, ordinary_work, sessions
+from stillwatch_range.populations import Conversations, crowd, ordinary_work, sessions
 
 
 def world() -> World:
@@ -51,13 +51,3 @@ def test_sizes_are_small_with_a_long_tail() -> None:
 
 def test_a_crowd_has_the_size_asked_for() -> None:
     assert len(crowd(world(), random.Random(3), 137)) == 137
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_a_firms_keys_ask_each_item_once(material: Material, known: bool) -> None:  # noqa: FBT001 - a parameter
-    workload = Workload("classifier", accounts=6, strangers=False, items=20, earlier_items=10)
-    accounts = heavy_accounts(world(), random.Random(1), Identifiers(1), material, workload, known=known)
-    asked = [work.dialogue for account in accounts for work in account.window]
-    assert len(asked) == len({id(talk) for talk in asked})
-    assert {account.cohort for account in accounts} == {"classifier" if known else "new:classifier"}
-    assert all(bool(account.history) == known for account in accounts)
