@@ -16,9 +16,11 @@ app = typer.Typer(
 
 @app.command()
 def build(
-    scenario: Annotated[str, typer.Argument(help="evolinstruct-20, combined, quiet, ...; or a TOML file.")],
-    corpora: Annotated[Path, typer.Option(help="Directory of corpora in the shared row format.")],
+    scenario: Annotated[str, typer.Argument(help="evolinstruct-20, combined, tags-20+cloud, ...; or a TOML file.")],
     out: Annotated[Path, typer.Option(help="Directory to write into.")],
+    corpora: Annotated[
+        Path | None, typer.Option(help="Directory of corpora in the shared row format; without it, invented text.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was planted as JSON.")] = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -10,31 +11,33 @@ from typing import TypeVar
 import msgspec
 
 from stillwatch.errors import Location, UsageError
+from stillwatch_range.ids import stream
 from stillwatch_range.material import Dialogue, Material, Pace, Turn
+from stillwatch_range.text import invent_pace
 
-_POPULATIONS = {
-    "arena": "benign_arena_hard_v2.0",
-    "library": "benign_awesome_prompts",
-    "chat": "benign_hh_harmless_test",
-    "volunteers": "benign_openassistant_seed",
+_NAMES = {
+    "benign_arena_hard_v2.0": "arena",
+    "benign_awesome_prompts": "library",
+    "benign_hh_harmless_test": "chat",
+    "benign_openassistant_seed": "volunteers",
+    "distil_selfinstruct_template": "selfinstruct",
+    "distil_evolinstruct_template": "evolinstruct",
+    "distil_rubric_ultrafeedback_template": "rubric",
+    "distil_toolbench_gpt35": "toolbench",
+    "distil_gpteacher_toolformer": "toolformer",
+    "distil_alpaca5000": "alpaca",
+    "distil_codealpaca_new": "codealpaca",
+    "distil_math_questions": "math",
+    "hard_banking77_classifier": "classifier",
+    "hard_alpacaeval_judge_run": "judge",
+    "hard_mmlu_eval_run": "benchmark",
+    "hard_t0_summ": "summaries",
+    "hard_agentless_swebench": "agent",
 }
-_FAMILIES = {
-    "selfinstruct": "distil_selfinstruct_template",
-    "evolinstruct": "distil_evolinstruct_template",
-    "rubric": "distil_rubric_ultrafeedback_template",
-    "toolbench": "distil_toolbench_gpt35",
-    "toolformer": "distil_gpteacher_toolformer",
-    "alpaca": "distil_alpaca5000",
-    "codealpaca": "distil_codealpaca_new",
-    "math": "distil_math_questions",
-}
-_WORKLOADS = {
-    "classifier": "hard_banking77_classifier",
-    "judge": "hard_alpacaeval_judge_run",
-    "benchmark": "hard_mmlu_eval_run",
-    "summaries": "hard_t0_summ",
-    "agent": "hard_agentless_swebench",
-}
+"""Short names of known corpora; another is called as its file, without the role before the first `_`."""
+_SUFFIX = ".jsonl.gz"
+_TASKS = ("alpaca", "math")
+"""Families whose requests are bare tasks, from which harvests of other kinds can be made."""
 _PEOPLE_TIMING = "timing_mooncake_conversation"
 _PROGRAM_TIMING = "timing_azure2023_conv"
 _LICENSED_TASKS = 1500
@@ -64,38 +67,57 @@ class _ProgramTiming(msgspec.Struct):
 
 
 def read_corpora(directory: Path) -> Material:
-    """Read all corpora that the scenarios use.
+    """Read a directory of corpora: `benign_*`, `distil_*`, `hard_*` and, where they are there, the timing files.
 
     Raises:
-        UsageError: a file is missing or is not in the row format.
+        UsageError: there is no conversation of ordinary people, or a file is not in the row format.
     """
+    populations = _by_name(directory, "benign")
+    if not populations:
+        raise UsageError(f"corpus benign_*{_SUFFIX} is not in {directory}", hint="name the directory with --corpora")
     families = {
         name: [talk for talks in _dialogues(directory, stem).values() for talk in talks]
-        for name, stem in _FAMILIES.items()
+        for name, stem in _by_name(directory, "distil").items()
     }
-    families["cot"] = [(_elicit_reasoning(talk[0]),) for talk in families["math"]]
-    coding = families["codealpaca"]
-    families["codealpaca"] = coding[_LICENSED_TASKS:]
-    workloads = {name: list(_dialogues(directory, stem).values()) for name, stem in _WORKLOADS.items()}
-    workloads["licensed"] = [[(_ask_for_exercise(talk[0]),) for talk in coding[:_LICENSED_TASKS]]]
-    tasks = [talk[0].prompt for name in ("alpaca", "math") for talk in families[name]]
-    return Material(_populations(directory), families, workloads, read_pace(directory), tasks)
+    hard = _by_name(directory, "hard").items()
+    workloads = {name: list(_dialogues(directory, stem).values()) for name, stem in hard}
+    if "math" in families:
+        families["cot"] = [(_elicit_reasoning(talk[0]),) for talk in families["math"]]
+    if "codealpaca" in families:
+        coding = families["codealpaca"]
+        families["codealpaca"] = coding[_LICENSED_TASKS:]
+        workloads["licensed"] = [[(_ask_for_exercise(talk[0]),) for talk in coding[:_LICENSED_TASKS]]]
+    tasks = [talk[0].prompt for name in _TASKS for talk in families.get(name, [])]
+    return Material(_populations(directory, populations), families, workloads, read_pace(directory), tasks)
 
 
 def read_pace(directory: Path) -> Pace:
-    """Read real gaps and answer lengths from the two timing files."""
-    arrivals = list(_read(directory, _PROGRAM_TIMING, _ProgramTiming))
-    at = [datetime.fromisoformat(row.at[:26]).timestamp() for row in arrivals]
-    gaps = [later - earlier for earlier, later in pairwise(at) if later > earlier]
-    mean = sum(gaps) / len(gaps)
-    answers: dict[int, list[int]] = {}
-    for row in arrivals:
-        answers.setdefault(int(row.asked).bit_length(), []).append(int(row.answered))
-    return Pace(
-        turn_gaps=_turn_gaps(_read(directory, _PEOPLE_TIMING, _PeopleTiming)),
-        program_gaps=[gap / mean for gap in gaps],
-        answers=answers,
-    )
+    """Read real gaps and answer lengths from the two timing files; invented ones where they are absent."""
+    pace = invent_pace(stream(0, "pace"))
+    if _path(directory, _PROGRAM_TIMING).is_file():
+        arrivals = list(_read(directory, _PROGRAM_TIMING, _ProgramTiming))
+        at = [datetime.fromisoformat(row.at[:26]).timestamp() for row in arrivals]
+        gaps = [later - earlier for earlier, later in pairwise(at) if later > earlier]
+        mean = sum(gaps) / len(gaps)
+        answers: dict[int, list[int]] = {}
+        for row in arrivals:
+            answers.setdefault(int(row.asked).bit_length(), []).append(int(row.answered))
+        pace = replace(pace, program_gaps=[gap / mean for gap in gaps], answers=answers)
+    if _path(directory, _PEOPLE_TIMING).is_file():
+        pace = replace(pace, turn_gaps=_turn_gaps(_read(directory, _PEOPLE_TIMING, _PeopleTiming)))
+    return pace
+
+
+def _by_name(directory: Path, role: str) -> dict[str, str]:
+    """Return the stems of one role's files by the corpora's names, known ones first."""
+    stems = [path.name.removesuffix(_SUFFIX) for path in sorted(directory.glob(f"{role}_*{_SUFFIX}"))]
+    order = list(_NAMES)
+    stems.sort(key=lambda stem: order.index(stem) if stem in _NAMES else len(order))
+    return {_NAMES.get(stem, stem.removeprefix(f"{role}_")): stem for stem in stems}
+
+
+def _path(directory: Path, stem: str) -> Path:
+    return directory / f"{stem}{_SUFFIX}"
 
 
 def _turn_gaps(rows: Iterator[_PeopleTiming]) -> list[float]:
@@ -114,10 +136,10 @@ def _turn_gaps(rows: Iterator[_PeopleTiming]) -> list[float]:
     return gaps
 
 
-def _populations(directory: Path) -> dict[str, list[Dialogue]]:
+def _populations(directory: Path, stems: dict[str, str]) -> dict[str, list[Dialogue]]:
     seen: set[str] = set()
     populations = {}
-    for name, stem in _POPULATIONS.items():
+    for name, stem in stems.items():
         talks = [talk for group in _dialogues(directory, stem).values() for talk in group]
         populations[name] = [talk for talk in talks if _is_new(talk, seen)]
     return populations
@@ -144,9 +166,7 @@ def _dialogues(directory: Path, stem: str) -> dict[str, list[Dialogue]]:
 
 
 def _read(directory: Path, stem: str, row_type: type[_R]) -> Iterator[_R]:
-    path = directory / f"{stem}.jsonl.gz"
-    if not path.is_file():
-        raise UsageError(f"corpus {path.name} is not in {directory}", hint="name the directory with --corpora")
+    path = _path(directory, stem)
     decoder = msgspec.json.Decoder(row_type)
     with gzip.open(path, "rb") as lines:
         for number, line in enumerate(lines, 1):

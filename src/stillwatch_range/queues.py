@@ -98,6 +98,11 @@ def work_queue(
     else:
         known = sorted({*material.families, *FAMILIES})
         raise UsageError(f"unknown family {plan.family!r}", hint=f"one of {', '.join(known)}")
+    if wanted is not None and wanted < plan.members():
+        raise UsageError(
+            f"{plan.family}: {wanted} exchanges are too few for {plan.members()} accounts",
+            hint="raise the share or pace, or make the window larger (benign_accounts, invented_talks)",
+        )
     queue = list(_cut(islice(tasks, part - 1, None, parts), wanted if wanted is not None else limit))
     exchanges, accounts = sum(map(len, queue)), plan.members()
     if exchanges < (wanted or 0) or len(queue) < accounts:

@@ -11,6 +11,7 @@ from stillwatch_range.ids import Identifiers, stream
 from stillwatch_range.material import Material
 from stillwatch_range.plan import Scenario
 from stillwatch_range.side_files import write_side_files
+from stillwatch_range.text import invent_material
 from stillwatch_range.timing import DAY_US, SECOND_US, Period
 from stillwatch_range.truth import Truth, label, write_harvest, write_truth
 
@@ -19,12 +20,19 @@ __all__ = ["Scenario", "build_labelled_window", "build_window"]
 _OPENING = datetime(2026, 3, 2, tzinfo=UTC)
 _MODELS = ("larch-2-large", "larch-2-small")
 _RELEASED_MODEL = "larch-3-large"
+_TALKS_PER_PERSON = 4
+"""Conversations to invent for each ordinary account: what they hold themselves, and as much again for cover."""
 _EAGER_DAYS, _OTHERS_DAYS = 1, 6
 
 
-def build_labelled_window(corpora: Path, out: Path, scenario: Scenario, seed: int) -> Truth:
-    """Make a labelled window from a directory of corpora; see `build_window`."""
-    return build_window(read_corpora(corpora), out, scenario, seed)
+def build_labelled_window(corpora: Path | None, out: Path, scenario: Scenario, seed: int) -> Truth:
+    """Make a labelled window from a directory of corpora, or from text that the range makes itself."""
+    if corpora is None:
+        people = scenario.benign_accounts + scenario.history_accounts
+        material = invent_material(seed, _TALKS_PER_PERSON * people)
+    else:
+        material = read_corpora(corpora)
+    return build_window(material, out, scenario, seed)
 
 
 def build_window(material: Material, out: Path, scenario: Scenario, seed: int) -> Truth:

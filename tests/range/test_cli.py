@@ -56,6 +56,17 @@ def test_build_names_a_missing_corpus(tmp_path: Path) -> None:
     assert "is not in" in str(done.exception)
 
 
+def test_build_needs_no_corpora(tmp_path: Path) -> None:
+    scenario = tmp_path / "own.toml"
+    scenario.write_text(
+        'name = "own"\nbenign_accounts = 60\nhistory_accounts = 60\nworkloads = ["students"]\n'
+        'campaigns = ["reasoning-6+cloud", {family = "tags", accounts = 5, exchanges = 20}]\n'
+    )
+    done = RUNNER.invoke(app, ["build", str(scenario), "--out", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0
+    assert {campaign["family"] for campaign in json.loads(done.stdout).values()} == {"reasoning", "tags"}
+
+
 @pytest.mark.corpora
 def test_build_says_what_it_planted(corpora: Path, tmp_path: Path) -> None:
     arguments = ["build", "toolformer-6", "--corpora", str(corpora), "--out", str(tmp_path), "--seed", "2"]

@@ -49,15 +49,33 @@ def test_answers_go_by_the_size_of_the_request(timing: Path) -> None:
     assert read_pace(timing).answers == {3: [44, 10], 10: [3]}
 
 
-def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"distil_selfinstruct_template\.jsonl\.gz is not in"):
+def test_without_timing_files_the_pace_is_invented(tmp_path: Path) -> None:
+    assert len(read_pace(tmp_path).turn_gaps) > 100
+
+
+def test_a_directory_without_ordinary_people_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "distil_x", [{"src": "x", "session": "0", "prompt": "p"}])
+    with pytest.raises(UsageError, match=r"benign_\*\.jsonl\.gz is not in"):
         read_corpora(tmp_path)
 
 
 def test_a_row_of_another_shape_is_placed(tmp_path: Path) -> None:
-    write(tmp_path, "distil_selfinstruct_template", [{"src": "x", "session": "0", "prompt": "p"}, {"text": "p"}])
+    write(tmp_path, "benign_own", [{"src": "x", "session": "0", "prompt": "p"}, {"text": "p"}])
     with pytest.raises(UsageError, match=r"jsonl\.gz:2: not a corpus row"):
         read_corpora(tmp_path)
+
+
+def test_any_directory_of_the_row_format_will_do(tmp_path: Path) -> None:
+    for role in ("benign", "distil", "hard"):
+        write(
+            tmp_path,
+            f"{role}_own_set",
+            [{"src": "x", "session": str(number // 2), "prompt": f"{role} {number}"} for number in range(6)],
+        )
+    material = read_corpora(tmp_path)
+    assert [len(talks) for talks in material.populations["own_set"]] == [2, 2, 2]
+    assert set(material.families) == set(material.workloads) == {"own_set"}
+    assert material.tasks == []
 
 
 @pytest.mark.corpora

@@ -90,6 +90,8 @@ def test_providers_that_share_a_queue_get_complementary_parts(material: Material
 def test_what_the_material_cannot_give_is_an_error(material: Material) -> None:
     with pytest.raises(UsageError, match="unknown family 'none'"):
         work_queue(plan(family="none"), material, source(), wanted=5, most=None)
+    with pytest.raises(UsageError, match="4 exchanges are too few for 5 accounts"):
+        work_queue(plan(), material, source(), wanted=4, most=None)
     with pytest.raises(UsageError, match="9000 exchanges wanted, 2000 to be had"):
         work_queue(plan(), material, source(), wanted=9000, most=None)
     with pytest.raises(UsageError, match="over 5 accounts: 5 exchanges wanted, 3 to be had"):
