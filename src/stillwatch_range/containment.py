@@ -112,9 +112,9 @@ def score_passage(
     """Score a replay; with `warned` also as it goes where another provider's indicators were known from the start.
 
     Returns:
-        `harvested_before_containment`, `fresh_account_requests` (all requests of a fresh account of a campaign of
-        which something was contained before, until its first that is), `innocents_contained`, `replay`; with
-        `warned`, `with_indicators` holds the first three as they are then.
+        `harvested_before_containment` (pooled, and the share of each campaign), `fresh_account_requests` (all
+        requests of a fresh account of a campaign of which something was contained before, until its first that is),
+        `innocents_contained`, `replay`; with `warned`, `with_indicators` holds the first three as they are then.
     """
     metrics = _metrics(truth, Traffic.of(replayed.passage, truth, harvest))
     metrics["replay"] = {"step_hours": step_hours, "runs": replayed.runs, "containing_actions": sorted(FLAGGED)}
@@ -128,7 +128,8 @@ def _metrics(truth: Truth, traffic: Traffic, *, known_from_start: bool = False) 
     fresh = _fresh_accounts(traffic, known_from_start=known_from_start)
     heavy = sorted({account.cohort for account in truth.accounts.values() if account.label == "hard_negative"})
     return {
-        "harvested_before_containment": by_campaign(truth, lambda names: _harvested(traffic, names)),
+        "harvested_before_containment": by_campaign(truth, lambda names: _harvested(traffic, names))
+        | {"per_campaign": {name: _harvested(traffic, [name])["value"] for name in traffic.campaigns}},
         "fresh_account_requests": by_campaign(
             truth, lambda names: _recognition([count for name in names for count in fresh[name]])
         ),

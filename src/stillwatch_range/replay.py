@@ -99,6 +99,19 @@ def _path(name: str | None) -> Path | None:
     return None if name is None else Path(name)
 
 
+def request_for(logs: Path, out: Path) -> DetectRequest:
+    """Return the request that looks at what `range build` wrote into `logs`."""
+    return DetectRequest(
+        logs=[logs / "window"],
+        history=[logs / "history"],
+        accounts=logs / "accounts.jsonl",
+        registry=logs / "registry.toml",
+        releases=logs / "releases.toml",
+        out=out,
+        quiet=True,
+    )
+
+
 def replay(request: DetectRequest, step_hours: float, received: Iterable[Verdict] = ()) -> Replayed:
     """Run detection every `step_hours` on what has arrived by then, and tell what happens to each exchange.
 

@@ -80,6 +80,7 @@ def test_harvest_is_taken_until_an_action_above_watch_holds(truth: Truth) -> Non
     assert counts(found["all"]) == (4, 7)
     assert counts(found["per_family"]["cot"]) == (2, 5)
     assert counts(found["per_split"]["2"]) == (2, 2)
+    assert found["per_campaign"] == {"large": pytest.approx(0.4), "small": 1.0}
     assert found["all"]["low"] < 4 / 7 < found["all"]["high"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from stillwatch.detection.inputs import DetectRequest
 from stillwatch.detection.run import detect
 from stillwatch.errors import UsageError
-from stillwatch_range.replay import HOUR_US, Replayed, replay, request_of
+from stillwatch_range.replay import HOUR_US, Replayed, replay, request_for, request_of
 from stillwatch_range.truth import Truth, read_harvest
 
 STEP_HOURS = 40
@@ -19,15 +19,7 @@ CONTAINED = 2
 @pytest.fixture(scope="module")
 def request_(built: tuple[Path, Truth], tmp_path_factory: pytest.TempPathFactory) -> DetectRequest:
     logs, _ = built
-    request = DetectRequest(
-        logs=[logs / "window"],
-        history=[logs / "history"],
-        accounts=logs / "accounts.jsonl",
-        registry=logs / "registry.toml",
-        releases=logs / "releases.toml",
-        out=tmp_path_factory.mktemp("run"),
-        quiet=True,
-    )
+    request = request_for(logs, tmp_path_factory.mktemp("run"))
     detect(request)
     return request
 
