@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tests.detection.factories import FRAME, Traffic, casefile, population
 
-from stillwatch.detection.campaigns.build import build_campaigns
+from stillwatch.detection.campaigns.build import build_campaigns, judge_families
 from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.campaigns.response import TTL_S
 from stillwatch.detection.findings.model import ACTIONS, AccountFinding, Action
@@ -52,7 +52,8 @@ def test_the_bands_of_a_harvest_are_those_that_its_prompts_share(tmp_path: Path)
     traffic.strangers(40)
     traffic.together([f"pool-{number}" for number in range(12)], FRAME, each=6)
     people = population(tmp_path, traffic.rows)
-    built = build_campaigns(casefile(people), [], KnownCampaigns(tmp_path))
+    case = casefile(people)
+    built = build_campaigns(case, judge_families(case), [], KnownCampaigns(tmp_path))
     (harvest,) = [one for one in built if one.campaign.kind == "harvest"]
     (bands,) = template_bands(people, built).values()
     assert 0 < len(bands) <= 32

@@ -14,6 +14,7 @@ _TELLING = 0.05
 _LINKS = ("shared_identity", "shared_address")
 _HARVEST_SIGNALS = (
     "template_linkage",
+    "novel_mass",
     *_LINKS,
     "first_use_synchrony",
     "first_seen_synchrony",

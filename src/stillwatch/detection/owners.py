@@ -35,6 +35,11 @@ class Owners:
     declared: list[str | None]
 
     @property
+    def count(self) -> int:
+        """How many owners there are."""
+        return int(np.unique(self.number).size)
+
+    @property
     def known(self) -> bool:
         """Whether the log or the account records declare any organisation at all."""
         return any(self.organisation)

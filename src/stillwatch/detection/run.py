@@ -10,13 +10,14 @@ from stillwatch import __version__
 from stillwatch.detection.accounts import judge_accounts
 from stillwatch.detection.authorised import authorised_campaigns, covered_accounts
 from stillwatch.detection.calibration import Calibrated, calibrate
-from stillwatch.detection.campaigns.build import build_campaigns
+from stillwatch.detection.campaigns.build import build_campaigns, judge_families
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.communities import find_communities
 from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.campaigns.infrastructure import index_links
 from stillwatch.detection.campaigns.pictures import add_pictures, bucket_us
 from stillwatch.detection.campaigns.pools import build_pools
+from stillwatch.detection.campaigns.untemplated import build_untemplated
 from stillwatch.detection.findings.model import Findings
 from stillwatch.detection.findings.writer import write_findings
 from stillwatch.detection.inputs import Beside, DetectRequest, read_beside
@@ -71,9 +72,11 @@ def detect(request: DetectRequest) -> DetectResult:
         case = _casefile(request, beside, population, history, tables)
         with clock.stage("campaigns") as ticker:
             communities = find_communities(case.links, case.seed)
-            built = build_campaigns(case, communities, KnownCampaigns(request.out))
-            harvesters = [one.group.accounts for one in built if one.campaign.kind == "harvest"]
-            pools = build_pools(case, communities, np.concatenate([*harvesters, np.empty(0, np.int64)]))
+            known = KnownCampaigns(request.out)
+            judged = judge_families(case)
+            built = build_campaigns(case, judged, communities, known) + build_untemplated(case, judged, known)
+            harvesters = [population.row_account[one.rows] for one in built if one.campaign.kind == "harvest"]
+            pools = build_pools(case, communities, np.concatenate([*harvesters, np.empty(0, np.int64)]), known)
             ticker.advance(len(population.store))
         with clock.stage("accounts") as ticker:
             calibrated = calibrate(population, history or population, beside.accounts, request.fpr)

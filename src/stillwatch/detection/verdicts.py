@@ -41,7 +41,7 @@ def template_bands(population: Population, built: list[Built]) -> dict[str, list
     for one in built:
         if one.campaign.kind != "harvest":
             continue
-        rows = one.group.rows[np.argsort(population.store.content[one.group.rows], kind="stable")]
+        rows = one.rows[np.argsort(population.store.content[one.rows], kind="stable")]
         sample = rows[np.unique(np.linspace(0, rows.size - 1, min(rows.size, _SAMPLE)).astype(np.int64))]
         values, count = np.unique(bands(population.store.minhash(sample)), return_counts=True)
         order = np.lexsort((values, -count))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.detection.factories import FIRM, FRAME, Traffic, casefile, facts, harvest_window, history, population
 
-from stillwatch.detection.campaigns.build import build_campaigns, innocent_frames
+from stillwatch.detection.campaigns.build import build_campaigns, innocent_frames, judge_families
 from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.findings.model import Campaign
 from stillwatch.detection.owners import resolve_owners
@@ -21,7 +21,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Population:
 
 
 def campaigns(people: Population, communities: list[np.ndarray] = NONE, **changes: object) -> list[Campaign]:
-    found = build_campaigns(casefile(people, **changes), communities, KnownCampaigns(Path("absent")))
+    case = casefile(people, **changes)
+    found = build_campaigns(case, judge_families(case), communities, KnownCampaigns(Path("absent")))
     return [one.campaign for one in found]
 
 

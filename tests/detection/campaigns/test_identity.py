@@ -106,3 +106,31 @@ def test_a_sketch_is_a_bounded_part_of_the_frame() -> None:
     random.Random(1).shuffle(shuffled)
     assert frame_sketch(np.array(shuffled, np.uint64)) == sketch
     assert len(frame_sketch(frame(12, 10))) == 10
+
+
+def without_frame(out: Path, name: str, accounts: list[str]) -> Path:
+    row = {"campaign_id": name, "templates": [], "accounts": [{"account_id": account} for account in accounts]}
+    (out / "campaigns.json").write_text(json.dumps({"campaigns": [row]}))
+    return out
+
+
+def test_a_campaign_without_a_frame_is_recognised_by_its_accounts(tmp_path: Path) -> None:
+    accounts = [f"a{number}" for number in range(20)]
+    known = KnownCampaigns(without_frame(tmp_path, "cmp-known", accounts))
+    assert known.name_accounts([*accounts[8:], "new-1", "new-2"]) == "cmp-known"
+    assert known.name_accounts(accounts) != "cmp-known"  # each name is given once
+    strangers = [f"b{number}" for number in range(20)]
+    fresh = KnownCampaigns(tmp_path).name_accounts(strangers)
+    assert fresh.startswith("cmp-")
+    assert fresh != "cmp-known"
+    assert fresh == KnownCampaigns(tmp_path / "absent").name_accounts(strangers[::-1])
+
+
+def test_the_name_of_accounts_mostly_stays_when_some_leave() -> None:
+    accounts = [f"a{number}" for number in range(40)]
+    name = KnownCampaigns(Path("absent")).name_accounts(accounts)
+    stays = [
+        KnownCampaigns(Path("absent")).name_accounts(accounts[:gone] + accounts[gone + 4 :]) == name
+        for gone in range(36)
+    ]
+    assert sum(stays) >= 30

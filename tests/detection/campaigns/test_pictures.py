@@ -6,7 +6,7 @@ import pyarrow as pa
 from tests.detection import factories
 from tests.detection.factories import FRAME, START, Row, Traffic, casefile, filled, numbers_only, population, write_log
 
-from stillwatch.detection.campaigns.build import Built, build_campaigns
+from stillwatch.detection.campaigns.build import Built, build_campaigns, judge_families
 from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.campaigns.pictures import HOUR_US, add_pictures, bucket_us
 from stillwatch.detection.findings.model import Campaign
@@ -24,7 +24,9 @@ class Found:
 
 def find(tmp_path: Path, rows: list[Row]) -> Found:
     people = population(tmp_path, rows)
-    return Found(people, build_campaigns(casefile(people), [], KnownCampaigns(tmp_path)), tmp_path / "log.parquet")
+    case = casefile(people)
+    built = build_campaigns(case, judge_families(case), [], KnownCampaigns(tmp_path))
+    return Found(people, built, tmp_path / "log.parquet")
 
 
 def rows_of(accounts: int = 8) -> list[Row]:

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tests.detection.factories import (
 
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.communities import find_communities
+from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.campaigns.infrastructure import index_links
 from stillwatch.detection.campaigns.pools import build_pools
 from stillwatch.detection.findings.model import Campaign
@@ -46,7 +48,7 @@ def case(
 
 
 def pools(found: Casefile, taken: npt.NDArray[np.int64] = NONE) -> list[Campaign]:
-    return build_pools(found, find_communities(found.links, 0), taken)
+    return build_pools(found, find_communities(found.links, 0), taken, KnownCampaigns(Path("absent")))
 
 
 def test_a_large_pool_that_did_nothing_together_is_unclear() -> None:

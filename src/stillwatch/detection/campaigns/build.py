@@ -27,38 +27,54 @@ WORTH_TELLING = 20
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A campaign and the rows of the store that it is made of."""
+    """A campaign, the rows of the store that it is made of, and its families, which are none if it has no frame."""
 
     campaign: Campaign
-    group: Group
+    rows: Ints
+    families: list[FamilyFacts]
 
 
-def build_campaigns(case: Casefile, communities: list[Ints], known: KnownCampaigns) -> list[Built]:
-    """Find the campaigns of a window that show in its text, the one with most exchanges first."""
-    population = case.population
-    families = find_families(population, case.owners, case.past, case.public, case.covered >= 0)
-    owners = int(np.unique(case.owners.number).size)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All families of a window with their kinds, and what innocent owners did, by which they were judged."""
+
+    families: list[tuple[FamilyFacts, Kind]]
+    innocent: InnocentFrames
+
+
+def judge_families(case: Casefile) -> Judged:
+    """Find the families of a window and say what each is."""
+    families = find_families(case.population, case.owners, case.past, case.public, case.covered >= 0)
     innocent = innocent_frames(case, families)
     judged: list[tuple[FamilyFacts, Kind]] = []
     for family in families:
-        p_value = innocent.p_value(family.owners, owners)
+        p_value = innocent.p_value(family.owners, case.owners.count)
         judged.append((family, kind_of(family, p_value, case.fpr, owners_known=case.owners.known)))
-    community = np.full(len(population), -1, np.int64)
+    return Judged(judged, innocent)
+
+
+def build_campaigns(case: Casefile, judged: Judged, communities: list[Ints], known: KnownCampaigns) -> list[Built]:
+    """Group the families of a window into campaigns, the one with most exchanges first."""
+    community = np.full(len(case.population), -1, np.int64)
     for number, accounts in enumerate(communities):
         community[accounts] = number
-    groups = group_families(judged, community)
+    groups = group_families(judged.families, community)
     return [
-        Built(_campaign(case, known, group, group_p_value(group, owners, innocent), community), group)
+        Built(_campaign(case, known, group, _p_value(case, group, judged), community), group.rows, group.families)
         for group in groups
         if group.kind == "harvest" or group.rows.size >= WORTH_TELLING
     ]
+
+
+def _p_value(case: Casefile, group: Group, judged: Judged) -> float:
+    return group_p_value(group, case.owners.count, judged.innocent)
 
 
 def innocent_frames(case: Casefile, families: list[FamilyFacts]) -> InnocentFrames:
     """Return what innocent owners did in history, scaled to the window's length; without it, in small families."""
     if case.past is None or case.history is None or case.history_owners is None:
         small = [family for family in families if passes_for_harvest(family) and family.rows.size < WORTH_TELLING]
-        return _innocent(small, int(np.unique(case.owners.number).size), 1.0)
+        return _innocent(small, case.owners.count, 1.0)
     placebos: list[FamilyFacts] = []
     first = np.arange(len(case.history)) % 2 == 0
     for half in (first, ~first):
@@ -67,7 +83,7 @@ def innocent_frames(case: Casefile, families: list[FamilyFacts]) -> InnocentFram
         found = find_families(inside, case.history_owners, outside.store, case.public, np.zeros(half.size, np.bool_))
         placebos += [family for family in found if passes_for_harvest(family)]
     longer = max(1.0, _span_us(case.population) / max(1, _span_us(case.history)))
-    return _innocent(placebos, int(np.unique(case.history_owners.number).size) // 2, longer)
+    return _innocent(placebos, case.history_owners.count // 2, longer)
 
 
 def _innocent(placebos: list[FamilyFacts], owners: int, longer: float) -> InnocentFrames:

@@ -13,11 +13,13 @@ from stillwatch.detection.campaigns.conduct import (
     harvest_intent,
     release_pivot,
 )
+from stillwatch.detection.campaigns.content import ContentCommunity
 from stillwatch.detection.campaigns.families import FamilyFacts
 from stillwatch.detection.campaigns.grouping import Group
 from stillwatch.detection.campaigns.infrastructure import ADDRESS_KINDS, IDENTITY_KINDS, shared_values
 from stillwatch.detection.campaigns.kind import BENCHMARK_OVERLAP
 from stillwatch.detection.findings.model import Evidence, Factor
+from stillwatch.features.overlap import Overlap
 from stillwatch.statistics import binomial_tail, evidence_bits
 
 Ints = npt.NDArray[np.int64]
@@ -31,6 +33,7 @@ campus has one address and one assignment.
 """
 _BOUNDS = {
     "repeat_use": 10.0,
+    "novel_mass": 20.0,
     "partition": 10.0,
     "harvest_intent": 5.0,
     "first_use_synchrony": 10.0,
@@ -47,11 +50,30 @@ def weigh_frame(case: Casefile, group: Group, p_value: float) -> tuple[list[Evid
     evidence = [
         _linkage(case, largest, p_value),
         _repeat_use(largest),
-        _partition(largest),
+        _partition(largest.overlap, largest.rows.size),
         *_shared(case, group.accounts),
         *_conduct("first_use_synchrony", "timing", first_use_synchrony(case.population, group.rows, case.seed)),
         *_conduct("harvest_intent", "capability_concentration", intent),
         *_shared_conduct(case, group.accounts),
+    ]
+    return evidence, capabilities
+
+
+def weigh_content(case: Casefile, community: ContentCommunity) -> tuple[list[Evidence], list[str]]:
+    """Return the evidence for accounts that write the same new things, and the capabilities that they are after."""
+    accounts = community.accounts
+    intent, capabilities = harvest_intent(case.population, community.rows, accounts)
+    detail = (
+        f"{accounts.size} accounts of {community.owners} owners write the same things, unknown in history: "
+        f"{np.median(community.shares):.0%} of an account's prompts"
+    )
+    evidence = [
+        _piece("pattern", "novel_mass", community.p_value, detail),
+        _partition(community.overlap, community.rows.size),
+        *_shared(case, accounts),
+        *_conduct("first_use_synchrony", "timing", first_use_synchrony(case.population, community.rows, case.seed)),
+        *_conduct("harvest_intent", "capability_concentration", intent),
+        *_shared_conduct(case, accounts),
     ]
     return evidence, capabilities
 
@@ -98,13 +120,13 @@ def _repeat_use(family: FamilyFacts) -> Evidence:
     return _piece("structure", "repeat_use", p_value, detail)
 
 
-def _partition(family: FamilyFacts) -> Evidence:
+def _partition(overlap: Overlap, exchanges: int) -> Evidence:
     """Items that do not recur speak for a shared-out work list, items that do against it."""
-    items = min(family.rows.size, _ITEMS_AT_MOST)
-    recurring = round(family.overlap.share * items)
+    items = min(exchanges, _ITEMS_AT_MOST)
+    recurring = round(overlap.share * items)
     p_value = 1 - binomial_tail(recurring + 1, items, BENCHMARK_OVERLAP)
-    detail = f"{family.overlap.share:.0%} of the items recur in other accounts"
-    if family.overlap.share < BENCHMARK_OVERLAP:
+    detail = f"{overlap.share:.0%} of the items recur in other accounts"
+    if overlap.share < BENCHMARK_OVERLAP:
         return _piece("structure", "partition", p_value, detail)
     return Evidence(factor="structure", signal="partition", bits=-_BOUNDS["partition"], p_value=None, detail=detail)
 

@@ -1,5 +1,6 @@
-"""A campaign keeps its name from run to run: by its frame, or by an earlier run's findings in the same directory."""
+"""A campaign keeps its name from run to run: by its frame, its accounts, or an earlier run's findings beside it."""
 
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stillwatch.detection.campaigns.grouping import Group
 from stillwatch.identifiers import campaign_id
 
 _SAME_FRAME = 0.3
+_SAME_ACCOUNTS = 0.5
 SKETCH_TOKENS = 64
 
 
@@ -18,9 +20,14 @@ class _KnownTemplate(msgspec.Struct):
     sketch: list[str] = []
 
 
+class _KnownMember(msgspec.Struct):
+    account_id: str
+
+
 class _KnownCampaign(msgspec.Struct):
     campaign_id: str
     templates: list[_KnownTemplate] = []
+    accounts: list[_KnownMember] = []
 
 
 class _KnownCampaigns(msgspec.Struct):
@@ -45,6 +52,7 @@ class KnownCampaigns:
 
     def __init__(self, out: Path) -> None:
         self._frames: list[tuple[str, set[str]]] = []
+        self._accounts: list[tuple[str, set[str]]] = []
         self._given: set[str] = set()
         try:
             known = msgspec.json.decode((out / "campaigns.json").read_bytes(), type=_KnownCampaigns)
@@ -52,6 +60,8 @@ class KnownCampaigns:
             return
         for campaign in known.campaigns:
             self._frames += [(campaign.campaign_id, set(template.sketch)) for template in campaign.templates]
+            if not campaign.templates:
+                self._accounts.append((campaign.campaign_id, {member.account_id for member in campaign.accounts}))
 
     def name(self, group: Group) -> str:
         """Return the id of a group of families: the known one whose frame it shares, else one made from its frame."""
@@ -59,7 +69,19 @@ class KnownCampaigns:
         own = set(frame_sketch(frame))
         likeness = {known: len(own & other) / max(1, len(own | other)) for known, other in self._frames}
         alike = sorted((known for known, part in likeness.items() if part >= _SAME_FRAME), key=lambda k: -likeness[k])
-        anchors = (campaign_id([f"{int(token):010x}"]) for token in _steadiest(frame))
+        return self._give(alike, (campaign_id([f"{int(token):010x}"]) for token in _steadiest(frame)))
+
+    def name_accounts(self, account_ids: list[str]) -> str:
+        """Return the id of a campaign without a frame: the known one with most of the same accounts, else a new one.
+
+        A new name is made from the account whose digest is smallest, which mostly stays when others come or go.
+        """
+        own = set(account_ids)
+        common = {known: len(own & other) / max(1, min(len(own), len(other))) for known, other in self._accounts}
+        alike = sorted((known for known, part in common.items() if part >= _SAME_ACCOUNTS), key=lambda k: -common[k])
+        return self._give(alike, iter(sorted(campaign_id(["accounts", account]) for account in own)))
+
+    def _give(self, alike: list[str], anchors: Iterator[str]) -> str:
         name = next(name for name in chain(alike, anchors) if name not in self._given)
         self._given.add(name)
         return name

@@ -46,18 +46,18 @@ def add_pictures(
     prompts = read_prompts(files, np.array(positions, np.int64))
     campaigns = []
     for one in built:
-        texts = [_words(prompts, samples.get(id(family), {})) for family in one.group.families]
+        texts = [_words(prompts, samples.get(id(family), {})) for family in one.families]
         templates = [
             msgspec.structs.replace(template, text=text)
             for template, text in zip(one.campaign.templates, texts, strict=True)
         ]
-        timeline = _timeline(population, one.group.rows, traffic, bucket_us(population))
+        timeline = _timeline(population, one.rows, traffic, bucket_us(population))
         campaigns.append(msgspec.structs.replace(one.campaign, templates=templates, timeline=timeline))
     return campaigns
 
 
 def _worded(one: Built) -> list[FamilyFacts]:
-    return one.group.families[:_WORDED_FAMILIES]
+    return one.families[:_WORDED_FAMILIES]
 
 
 def _sample(population: Population, family: FamilyFacts) -> dict[int, int]:

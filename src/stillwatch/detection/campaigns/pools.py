@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.evidence import weigh_pool
+from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.campaigns.infrastructure import (
     ADDRESS_KINDS,
     IDENTITY_KINDS,
@@ -21,7 +22,6 @@ from stillwatch.detection.campaigns.response import campaign_action, confidence_
 from stillwatch.detection.exposure import exposure_of
 from stillwatch.detection.findings.model import Alternative, Campaign, Evidence, Kind, Member
 from stillwatch.detection.moments import rfc3339
-from stillwatch.identifiers import campaign_id
 
 Ints = npt.NDArray[np.int64]
 
@@ -31,7 +31,7 @@ LARGE = 8
 _SHARED = frozenset({"shared_identity", "shared_address"})
 
 
-def build_pools(case: Casefile, communities: list[Ints], taken: Ints) -> list[Campaign]:
+def build_pools(case: Casefile, communities: list[Ints], taken: Ints, known: KnownCampaigns) -> list[Campaign]:
     """Return the pools among the communities that are not mostly (half) made of `taken` accounts.
 
     Communities are chosen for what they share, so sharing proves nothing about them; what they did together is held
@@ -44,7 +44,7 @@ def build_pools(case: Casefile, communities: list[Ints], taken: Ints) -> list[Ca
         joint = min((p for p in _joint_p_values(evidence) if p is not None), default=1.0)
         kind: Kind = "harvest" if joint * len(candidates) <= case.fpr else "unclear"
         if kind == "harvest" or np.unique(case.owners.number[accounts]).size >= LARGE:
-            pools.append(_pool(case, accounts, evidence, kind))
+            pools.append(_pool(case, known, accounts, evidence, kind))
     return pools
 
 
@@ -62,7 +62,7 @@ def _worth_a_look(case: Casefile, accounts: Ints, taken: Ints) -> bool:
     return len(shared.kinds) >= MIN_KINDS and bool(IDENTITY_KINDS & set(shared.kinds))
 
 
-def _pool(case: Casefile, accounts: Ints, evidence: list[Evidence], kind: Kind) -> Campaign:
+def _pool(case: Casefile, known: KnownCampaigns, accounts: Ints, evidence: list[Evidence], kind: Kind) -> Campaign:
     population = case.population
     ids = population.ids
     keys = shared_keys(case.links, accounts, ids)
@@ -71,7 +71,7 @@ def _pool(case: Casefile, accounts: Ints, evidence: list[Evidence], kind: Kind) 
     used = pc.is_in(case.model_days.column("account_id"), pa.array([ids[account] for account in accounts]))
     models = set(case.model_days.column("model").filter(used).to_pylist())
     return Campaign(
-        campaign_id=campaign_id([keys[0].key_kind, keys[0].digest]),
+        campaign_id=known.name_accounts([ids[account] for account in accounts]),
         kind=kind,
         confidence=confidence,
         p_value=shared_values(case.links, accounts, IDENTITY_KINDS | ADDRESS_KINDS).p_value,

@@ -1,0 +1,256 @@
+"""Communities of accounts that write the same new things without a common frame: the untemplated harvest.
+
+Accounts whose prompts history does not explain are grouped by what is new in them; what a group has in common is then
+learned apart from each member (three folds), and every account is judged again by that. A group is described by two
+things that its contents do not tell: how far its members share out one kind of work (a work list dealt out at random
+makes prompts of one account no more alike than prompts of two; customers have topics of their own), and how much of
+their other traffic is ordinary.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import igraph
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from stillwatch.detection.contrast import Contrast, fit_contrast, mixture_scores, row_log_odds
+from stillwatch.detection.owners import Owners
+from stillwatch.detection.population import Floats, Population
+from stillwatch.detection.signals.novelty import novel_log_ratio
+from stillwatch.features.overlap import Overlap, measure_overlap
+from stillwatch.features.store import SketchStore
+from stillwatch.statistics import binomial_tail, effective_number
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+SEED_RATE: Final = 0.02
+"""Part of history's accounts that are as novel as an account from which a community may grow."""
+MEMBER_RATE: Final = 0.005
+"""Part of history's accounts that look as much like the community as the least of its members."""
+MIN_NOVEL: Final = 3
+MIN_SEEDS: Final = 4
+MIN_ACCOUNTS: Final = 6
+OWN_TOPIC: Final = 3.0
+"""An account whose prompts are so many times more alike than others' has a topic of its own and is no member."""
+
+_MAX_SEEDS = 4_000
+_NEIGHBOURS = 10
+_MAX_GROUPS = 8
+_ROUNDS = 2
+_SAME_MEMBERS = 0.5
+_LEAST_GAIN = 2.0
+_DIRECTION_ROWS = 50
+_IDF_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ContentCommunity:
+    """Accounts that write the same new things.
+
+    Attributes:
+        rows: their prompts of that kind, as rows of the store, ascending; `row_account` the account of each.
+        accounts: numbers of the accounts, ascending.
+        shares: part of each account's prompts that is of that kind, 0..1.
+        owners: how many owners they have; `effective_owners`: counting each by its part of the rows.
+        dispersal: how many times more alike prompts of one account are than prompts of two (median over accounts).
+        overlap: how far the same items recur across accounts.
+        p_value: chance of so many members, if accounts were as in history, times the groups looked at.
+        asking: part of the rows with a cue phrase.
+    """
+
+    rows: Ints
+    row_account: Ints
+    accounts: Ints
+    shares: Floats
+    owners: int
+    effective_owners: float
+    dispersal: float
+    overlap: Overlap
+    p_value: float
+    asking: float
+
+    @property
+    def per_account(self) -> float:
+        """Median number of prompts of that kind per account."""
+        return float(np.median(np.unique(self.row_account, return_counts=True)[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """Accounts of one group, the rows that made them members, and how often history's accounts would be."""
+
+    accounts: Ints
+    rows: Mask
+    rate: float
+
+
+def find_content_communities(
+    population: Population, owners: Owners, history: Population | None, usable: Mask
+) -> list[ContentCommunity]:
+    """Find the communities of a window, the one with most accounts first; none without sketches in history.
+
+    Args:
+        population: the window.
+        owners: the owner of each of its accounts.
+        history: earlier traffic.
+        usable: rows of the window that nothing else explains (no frame, no licence).
+    """
+    if history is None or not len(history.store) or not usable.any():
+        return []
+    weights = _word_weights(population, history)
+    groups = _seed_groups(population, history, usable, weights)
+    found = list(_refine(population, history, usable, groups))
+    described = [_describe(population, owners, members, usable, weights, len(groups)) for members in found]
+    kept = [community for community in described if community is not None]
+    return sorted(kept, key=lambda community: (-community.accounts.size, int(community.accounts[0])))
+
+
+def _word_weights(population: Population, history: Population) -> Floats:
+    """Return how much each vocabulary bit tells: minus log of the part of prompts that hold it."""
+    bits = [_unpacked(store, _spread(store, _IDF_ROWS)) for store in (population.store, history.store)]
+    rate = (sum(part.sum(axis=0, dtype=np.int64) for part in bits) + 1) / (sum(len(part) for part in bits) + 2)
+    weights: Floats = -np.log(rate)
+    return weights
+
+
+def _spread(store: SketchStore, most: int) -> Ints:
+    return np.sort(np.lexsort((store.account, store.content))[:most])
+
+
+def _unpacked(store: SketchStore, rows: Ints) -> npt.NDArray[np.uint8]:
+    return np.unpackbits(store.vocabulary(rows), axis=1)
+
+
+def _seed_groups(population: Population, history: Population, usable: Mask, weights: Floats) -> list[Mask]:
+    """Return the novel rows of each group of accounts that write alike, the largest groups first."""
+    contrast = fit_contrast(population, usable.astype(np.float64), history)
+    here, there = (novel_log_ratio(row_log_odds(people, [contrast])[:, 0]) for people in (population, history))
+    scores = mixture_scores(np.where(usable, here, 0.0), population.row_account, len(population))
+    usual = mixture_scores(there, history.row_account, len(history))
+    novel = usable & (here > 0)
+    enough = np.bincount(population.row_account[novel], minlength=len(population)) >= MIN_NOVEL
+    seeds = np.flatnonzero(enough & (scores > np.quantile(usual, 1 - SEED_RATE)))
+    seeds = np.sort(seeds[np.argsort(-scores[seeds], kind="stable")[:_MAX_SEEDS]])
+    if seeds.size < MIN_SEEDS:
+        return []
+    rows = _few_rows(population, np.flatnonzero(novel), seeds)
+    _, directions = _directions(population, rows, seeds, weights)
+    label = _alike(directions)
+    sizes = np.bincount(label)
+    large = [number for number in np.argsort(-sizes, kind="stable")[:_MAX_GROUPS] if sizes[number] >= MIN_SEEDS]
+    return [novel & np.isin(population.row_account, seeds[label == number]) for number in large]
+
+
+def _few_rows(population: Population, rows: Ints, accounts: Ints) -> Ints:
+    """Choose at most _DIRECTION_ROWS rows of each account, whatever the order of the log."""
+    rows = rows[np.isin(population.row_account[rows], accounts)]
+    order = rows[np.lexsort((population.store.content[rows], population.row_account[rows]))]
+    _, first, count = np.unique(population.row_account[order], return_index=True, return_counts=True)
+    kept: Ints = order[np.arange(order.size) - np.repeat(first, count) < _DIRECTION_ROWS]
+    return kept
+
+
+def _directions(population: Population, rows: Ints, accounts: Ints, weights: Floats) -> tuple[Ints, Floats]:
+    """Return how many of `rows` each account has, and the sum (accounts, 1024) of their words, each row of length 1."""
+    bits = sparse.csr_matrix(_unpacked(population.store, rows), dtype=np.float64)
+    lengths = np.sqrt(bits @ (weights**2))
+    place = np.searchsorted(accounts, population.row_account[rows])
+    scale = 1 / np.maximum(lengths, 1e-9)
+    own = sparse.csr_matrix((scale, (place, np.arange(rows.size))), shape=(accounts.size, rows.size))
+    return np.bincount(place, minlength=accounts.size), (own @ bits).toarray() * weights
+
+
+def _alike(directions: Floats) -> Ints:
+    """Group accounts whose directions are close: Leiden on each one's nearest neighbours."""
+    unit = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
+    likeness = unit @ unit.T
+    np.fill_diagonal(likeness, 0)
+    count = min(_NEIGHBOURS, len(unit) - 1)
+    near = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
+    left, right = np.repeat(np.arange(len(unit)), count), near.ravel()
+    graph = igraph.Graph(n=len(unit), edges=np.stack([left, right], axis=1).tolist())
+    graph.es["weight"] = np.maximum(likeness[left, right], 1e-3).tolist()
+    graph.simplify(combine_edges="max")
+    parts = graph.community_leiden(objective_function="modularity", weights="weight", n_iterations=4)
+    return np.array(parts.membership, np.int64)
+
+
+def _refine(population: Population, history: Population, usable: Mask, groups: list[Mask]) -> Iterator[_Members]:
+    """Learn what each group has in common, and judge every account by it; groups that become one are one."""
+    members = [_Members(np.empty(0, np.int64), rows, 1.0) for rows in groups]
+    for _ in range(_ROUNDS):
+        if not members:
+            return
+        contrasts = [fit_contrast(population, one.rows.astype(np.float64), history) for one in members]
+        members = _distinct(list(_judged(population, history, usable, contrasts)))
+    yield from members
+
+
+def _judged(population: Population, history: Population, usable: Mask, contrasts: list[Contrast]) -> Iterator[_Members]:
+    here, there = (row_log_odds(people, contrasts).astype(np.float64) for people in (population, history))
+    for number in range(len(contrasts)):
+        gains = mixture_scores(np.where(usable, here[:, number], 0.0), population.row_account, len(population))
+        usual = mixture_scores(there[:, number], history.row_account, len(history))
+        least = max(_LEAST_GAIN, float(np.quantile(usual, 1 - MEMBER_RATE)))
+        likely = usable & (here[:, number] > 0)
+        enough = np.bincount(population.row_account[likely], minlength=len(population)) >= MIN_NOVEL
+        accounts = np.flatnonzero(enough & (gains > least))
+        rate = ((usual > least).sum() + 1) / (len(history) + 1)
+        if accounts.size >= MIN_SEEDS:
+            yield _Members(accounts, likely & np.isin(population.row_account, accounts), float(rate))
+
+
+def _distinct(found: list[_Members]) -> list[_Members]:
+    """Keep the largest of those that have most of their members in common."""
+    kept: list[_Members] = []
+    for one in sorted(found, key=lambda members: -members.accounts.size):
+        shared = [np.isin(one.accounts, other.accounts).mean() for other in kept]
+        if max(shared, default=0.0) < _SAME_MEMBERS:
+            kept.append(one)
+    return kept
+
+
+def _describe(
+    population: Population, owners: Owners, members: _Members, usable: Mask, weights: Floats, tried: int
+) -> ContentCommunity | None:
+    """Return what there is to know of a community, None where too few accounts are left without those of own topics."""
+    rows = np.flatnonzero(members.rows)
+    dispersals = _dispersals(population, _few_rows(population, rows, members.accounts), members.accounts, weights)
+    accounts = members.accounts[~(dispersals > OWN_TOPIC)]
+    if accounts.size < MIN_ACCOUNTS:
+        return None
+    rows = rows[np.isin(population.row_account[rows], accounts)]
+    account = population.row_account[rows]
+    sample = _few_rows(population, rows, accounts)
+    traffic = np.bincount(population.row_account[usable], minlength=len(population))[accounts]
+    per_owner = np.bincount(np.unique(owners.number[account], return_inverse=True)[1])
+    chance = binomial_tail(accounts.size, len(population), members.rate)
+    return ContentCommunity(
+        rows=rows,
+        row_account=account,
+        accounts=accounts,
+        shares=np.bincount(account, minlength=len(population))[accounts] / traffic,
+        owners=per_owner.size,
+        effective_owners=effective_number(per_owner),
+        dispersal=float(np.nanmedian(_dispersals(population, sample, accounts, weights))),
+        overlap=measure_overlap(
+            population.store.content[sample], population.row_account[sample], population.store.minhash(sample)
+        ),
+        p_value=min(1.0, chance * tried),
+        asking=float((population.store.cues[rows] != 0).mean()),
+    )
+
+
+def _dispersals(population: Population, rows: Ints, accounts: Ints, weights: Floats) -> Floats:
+    """Return, per account, how many times more alike its prompts are than its and others'; NaN with one prompt."""
+    counts, sums = _directions(population, rows, accounts, weights)
+    total, everyone = sums.sum(axis=0), counts.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = ((sums**2).sum(axis=1) - counts) / (counts * (counts - 1))
+        between = ((sums * total).sum(axis=1) - (sums**2).sum(axis=1)) / (counts * (everyone - counts))
+        ratio: Floats = within / between
+    return ratio
