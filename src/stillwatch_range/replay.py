@@ -61,7 +61,7 @@ class _Run(msgspec.Struct):
     configuration: _Configuration
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """What arrives between two runs of detection."""
 
     path: Path
@@ -115,10 +115,6 @@ def request_for(logs: Path, out: Path) -> DetectRequest:
 def replay(request: DetectRequest, step_hours: float, received: Iterable[Verdict] = ()) -> Replayed:
     """Run detection every `step_hours` on what has arrived by then, and tell what happens to each exchange.
 
-    What a verdict contains is in the log all the same: a gateway logs what it refuses. All runs share one output
-    directory, so that campaigns keep their names. Text is replaced by sketches once, at the start: detection on
-    sketches is the same.
-
     Args:
         request: the window and what lies beside it; its `out` is left alone.
         step_hours: time between two runs.
@@ -127,35 +123,58 @@ def replay(request: DetectRequest, step_hours: float, received: Iterable[Verdict
     Raises:
         UsageError: a file is absent or wrong, or the step is not over 0.
     """
-    if step_hours <= 0:
-        raise UsageError(f"detection cannot run every {step_hours:g} hours", hint="give a number over 0")
-    own, warned = Gateway(), Gateway(received)
-    passed, arrived = [PASSAGE_SCHEMA.empty_table()], list[Path]()
     with tempfile.TemporaryDirectory(prefix="stillwatch-replay-") as name:
-        work = Path(name)
-        window = _without_text(request.logs, request.log_format, work / "window")
-        history = [_without_text(request.history, request.log_format, work / "history")] if request.history else []
-        steps = _cut(window, work, round(step_hours * HOUR_US))
-        asked = replace(request, history=history, out=work / "run", log_format="auto", quiet=True)
+        provider = Provider(request, Path(name), step_hours, received)
+        steps = provider.cut(request.logs)
+        passed = [PASSAGE_SCHEMA.empty_table()]
         with StageClock(quiet=request.quiet).stage("replay", total=len(steps)) as ticker:
             for step in steps:
-                passed.append(_pass(step.path, own, warned))
-                arrived.append(step.path)
+                passed.append(provider.serve(step))
                 if step is not steps[-1]:
-                    verdicts = detect(replace(asked, logs=arrived)).findings.verdicts
-                    own.load(verdicts, step.end_us)
-                    warned.load(verdicts, step.end_us)
+                    provider.detect(step)
                 ticker.advance(1)
     return Replayed(pa.concat_tables(passed), max(0, len(steps) - 1))
 
 
-def _without_text(logs: Sequence[Path], log_format: str, out: Path) -> Path:
-    sketch_logs(logs, out, log_format=log_format, quiet=True)
-    return out / EXCHANGES
+class Provider:
+    """Serves traffic step by step under the verdicts of its own detection on what has arrived so far.
+
+    What a verdict contains is in the log all the same: a gateway logs what it refuses. All runs of detection share one
+    output directory, so that campaigns keep their names. Text is replaced by sketches once, as it comes in: detection
+    on sketches is the same.
+    """
+
+    def __init__(self, request: DetectRequest, work: Path, step_hours: float, received: Iterable[Verdict] = ()) -> None:
+        """See `replay` for the parameters; `work` is an empty directory that outlives the object."""
+        if step_hours <= 0:
+            raise UsageError(f"detection cannot run every {step_hours:g} hours", hint="give a number over 0")
+        self._work, self._step_us, self._format = work, round(step_hours * HOUR_US), request.log_format
+        self._own, self._warned = Gateway(), Gateway(received)
+        self._arrived: list[Path] = []
+        history = [self._without_text(request.history, "history")] if request.history else []
+        self._asked = replace(request, history=history, out=work / "run", log_format="auto", quiet=True)
+
+    def cut(self, logs: Sequence[Path]) -> list[Step]:
+        """Cut logs at whole multiples of the step, each piece in order of time; empty pieces are left out."""
+        return _cut(self._without_text(logs, f"from-{len(self._arrived)}"), self._work, self._step_us)
+
+    def serve(self, step: Step) -> pa.Table:
+        """Return what becomes of the exchanges of a step (PASSAGE_SCHEMA)."""
+        self._arrived.append(step.path)
+        return _pass(step.path, self._own, self._warned)
+
+    def detect(self, step: Step) -> None:
+        """Look at all that has arrived up to a step's end, and put the verdicts in force."""
+        verdicts = detect(replace(self._asked, logs=self._arrived)).findings.verdicts
+        for gateway in (self._own, self._warned):
+            gateway.load(verdicts, step.end_us)
+
+    def _without_text(self, logs: Sequence[Path], name: str) -> Path:
+        sketch_logs(logs, self._work / name, log_format=self._format, quiet=True)
+        return self._work / name / EXCHANGES
 
 
-def _cut(window: Path, work: Path, step_us: int) -> list[_Step]:
-    """Cut a window at whole multiples of the step, each piece in order of time; empty pieces are left out."""
+def _cut(window: Path, work: Path, step_us: int) -> list[Step]:
     exchanges = ds.dataset(window, format="parquet")
     numbers = set[int]()
     for batch in exchanges.to_batches(columns=["ts"]):
@@ -166,7 +185,7 @@ def _cut(window: Path, work: Path, step_us: int) -> list[_Step]:
         piece = exchanges.to_table(filter=(pc.field("ts") >= first) & (pc.field("ts") < end))
         path = work / f"step-{number}.parquet"
         pq.write_table(piece.sort_by([("ts", "ascending"), ("exchange_id", "ascending")]), path)
-        steps.append(_Step(path, (number + 1) * step_us))
+        steps.append(Step(path, (number + 1) * step_us))
     return steps
 
 
