@@ -57,7 +57,7 @@ class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         accounts: accounts that share the work queue.
         mixing: part of the accounts' traffic that is unrelated to the harvest, 0..1; not for stolen keys.
         exchanges: harvested exchanges.
-        share: harvested part of the window's exchanges.
+        share: harvested part of the window's exchanges, a search apart.
         pace: requests per account and day, unrelated ones included.
         shared_infrastructure: part of the accounts that share a card, a proxy or a device with a few others.
         residential: accounts sit behind addresses of homes only, and no two behind one.
@@ -73,6 +73,8 @@ class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         channel: the cloud or reseller through which `channel_share` of the accounts come.
         channel_share: see `channel`.
         queue_seed: order of the work queue. Campaigns at two providers that share one queue have the same seed.
+        profile: the recorded program that its accounts use, where the scenario has profiles, None = browsers, and
+            programs like everybody's.
         queue_part: (i, n): this provider gets every n-th task, from the i-th on, counted from 1.
     """
 
@@ -97,6 +99,7 @@ class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     channel_share: float = 0.5
     queue_seed: int | None = None
     queue_part: tuple[int, int] = (1, 1)
+    profile: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.mixing < 1 or not 0 <= self.shared_infrastructure <= 1 or self.accounts < 1:
@@ -137,7 +140,9 @@ def enlist(world: World, ids: Identifiers, plan: CampaignPlan) -> tuple[list[Acc
     """
     home: Network | None = "home" if plan.residential else None
     parties: list[Party] = [
-        world.person(firm=_FIRMS, network=home, program=None if plan.rhythm == "human" else True)
+        world.person(
+            firm=_FIRMS, network=home, program=None if plan.rhythm == "human" and plan.profile is None else True
+        )
         for _ in range(plan.members())
     ]
     world.share_infrastructure(parties, plan.shared_infrastructure)

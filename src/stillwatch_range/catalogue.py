@@ -52,6 +52,7 @@ _ON_SCENARIO: dict[str, Callable[[], dict[str, Any]]] = {
     "keys": lambda: {"workloads": tuple(replace(workload, one_org=False) for workload in WORKLOADS)},
     "everyday": lambda: {"workloads": tuple(known_workloads().values())},
     "drift": lambda: {"drift": "volunteers"},
+    "profiles": lambda: {"profiles": True},
 }
 _ON_SCENARIO_BY_NUMBER: dict[str, Callable[[float], dict[str, Any]]] = {
     "benign": lambda accounts: {"benign_accounts": int(accounts), "history_accounts": int(accounts)},

@@ -12,6 +12,7 @@ from stillwatch_range.material import Material
 from stillwatch_range.metadata import Party, World
 from stillwatch_range.plan import Scenario
 from stillwatch_range.populations import Account, Conversations, crowd, ordinary_work
+from stillwatch_range.profiles import dress
 from stillwatch_range.text import invent_populations
 from stillwatch_range.workloads import heavy_accounts
 
@@ -56,6 +57,11 @@ def populate(material: Material, scenario: Scenario, seed: int, opening_us: int)
     supply(ids, crews, others, talks, material, seed, days)
     enlisted = {account.account_id: account for crew in crews if not crew.plan.stolen for account in crew.accounts}
     accounts.extend(enlisted.values())
+    if scenario.profiles:
+        used = [(workload.name, workload.profile) for workload in scenario.workloads]
+        used += [(plan.family, plan.profile) for plan in scenario.campaigns]
+        named = {cohort: profile for cohort, profile in used if profile is not None}
+        dress(stream(seed, "profiles"), accounts, named)
     stream(seed, "order").shuffle(accounts)
     return Cast(accounts, {crew.campaign: crew.plan.family for crew in crews})
 

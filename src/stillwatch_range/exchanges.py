@@ -12,7 +12,7 @@ from stillwatch_range.ids import Identifiers
 from stillwatch_range.material import Dialogue, Pace, Turn
 from stillwatch_range.metadata import Client
 from stillwatch_range.populations import Account, Shift, Work
-from stillwatch_range.timing import SCHEDULES, Period
+from stillwatch_range.timing import SCHEDULES, Period, at_once
 
 _METADATA_FIELDS = (
     *(
@@ -30,12 +30,14 @@ _METADATA_FIELDS = (
         "tool_names",
         "reasoning_handle",
         "reasoning_handle_account",
+        "extra",
     ),
 )
 _ORIGIN_FIELDS = _METADATA_FIELDS[:9]
 _COLUMNS = (
     *("exchange_id", "ts", "account_id", "model", *_ORIGIN_FIELDS, "end_user_id", "session_id", "turn", "operation"),
     *("tool_count", "tool_names", "reasoning_handle", "reasoning_handle_account"),
+    *("n", "seed", "logprobs", "top_logprobs", "extra"),
     *("temperature", "top_p", "max_tokens", "stream", "system", "prompt", "status", "error_code", "finish_reason"),
     *("input_tokens", "output_tokens", "latency_ms", "ttft_ms"),
 )
@@ -73,6 +75,8 @@ class Recorder:
         schedule = SCHEDULES[shift.rhythm or account.rhythm]
         talks: list[Dialogue] = [item.dialogue for item in work]
         arrivals = schedule(self._rng, self._pace, period, client.utc_offset, talks)
+        if client.concurrency > 1:
+            arrivals = at_once(self._rng, arrivals, client.concurrency)
         for item, times in zip(work, arrivals, strict=True):
             session = self._ids.take("sess_") if client.logs_sessions else None
             user = self._ids.take("user_") if client.names_users else None
@@ -85,7 +89,7 @@ class Recorder:
                 head = (exchange_id, moment, account.account_id, model_at(moment))
                 origin = self._origin(account, client, address, device)
                 place = (user, session, None if session is None else number, client.operation)
-                held = (*_tools(client, turn), *self._handle(account, client, turn, number))
+                held = (*_tools(client, turn), *self._handle(account, client, turn, number), *_habits(client))
                 self._rows.append((*head, *origin, *place, *held, *self._body(client, turn)))
 
     def table(self) -> pa.Table:
@@ -157,6 +161,11 @@ class Recorder:
 def _tools(client: Client, turn: Turn) -> tuple[int | None, list[str] | None]:
     names = turn.tools or client.tools
     return (len(names), list(names)) if names else (None, None)
+
+
+def _habits(client: Client) -> tuple[object, ...]:
+    headers = list(client.headers.items()) or None
+    return client.n, client.seed, client.logprobs, client.top_logprobs, headers
 
 
 def write_exchanges(table: pa.Table, directory: Path) -> None:

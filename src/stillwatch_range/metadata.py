@@ -5,7 +5,7 @@ accounts come from the same distributions as ordinary people; only `share_infras
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
@@ -80,6 +80,8 @@ class Client:
         keeps_reasoning: whether it presents the reasoning handle of one turn with the next.
         names_users: whether it tells which of its own users asks.
         tools: names of the tools that it offers with every request.
+        headers: further headers that the provider logs.
+        concurrency: requests that it has in flight at once.
     """
 
     addresses: list[tuple[str, int]]
@@ -91,13 +93,24 @@ class Client:
     tls_fingerprint: str
     key_id: str
     logs_sessions: bool
-    stream: bool
+    stream: bool | None
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
     keeps_reasoning: bool = False
     names_users: bool = False
     tools: tuple[str, ...] = ()
+    n: int | None = None
+    seed: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    concurrency: int = 1
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is anything but a browser."""
+        return not self.user_agent.startswith("Mozilla")
 
 
 @dataclass(slots=True)
@@ -267,7 +280,7 @@ class World:
             channel="api" if program else "app",
             operation="chat",
             user_agent=agent,
-            tls_fingerprint=_ja4(agent),
+            tls_fingerprint=tls_fingerprint(agent),
             key_id=self._ids.take("key_"),
             logs_sessions=not program or rng.random() < 0.4,
             stream=not program or rng.random() < 0.3,
@@ -314,7 +327,7 @@ def _register_firm(identity: Identity, name: str, payment: str) -> None:
     identity.programme = None
 
 
-def _ja4(user_agent: str) -> str:
+def tls_fingerprint(user_agent: str) -> str:
     """Return a TLS fingerprint of JA4's shape; clients of one make and version share it."""
     seeded = random.Random(user_agent)
     ciphers, extensions = seeded.randrange(12, 19), seeded.randrange(8, 18)

@@ -28,6 +28,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         metadata: whether exchanges and accounts carry anything but text, time and identifiers.
         drift: a population whose people are absent from the history and arrive in the window.
         workloads: the heavy users, where they differ from the usual ones.
+        profiles: whether programs send what recorded ones do, campaigns and customers alike.
         invented_talks: conversations of ordinary people to add to those of the corpora.
     """
 
@@ -42,6 +43,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metadata: bool = True
     drift: str | None = None
     workloads: tuple[Workload, ...] = WORKLOADS
+    profiles: bool = False
     invented_talks: int = 0
 
     def released(self) -> float:

@@ -16,6 +16,8 @@ _HOURS = (2, 1, 1, 1, 1, 2, 4, 8, 12, 15, 16, 15, 13, 15, 16, 15, 14, 12, 11, 12
 _WEEKEND = 0.55
 _QUICKEST_MEAN_S, _SLOWEST_MEAN_S = 1.5, 25.0
 _TRIES = 200
+_LONGEST_WAIT, _SAME_MOMENT = 900 * SECOND_US, SECOND_US // 20
+"""A program that works in parallel does not wait longer for its next batch, whose requests leave in one moment."""
 
 _NIGHT = (1 / 24, 5 / 24)
 """When programs run that must not disturb, in days since midnight."""
@@ -117,6 +119,20 @@ SCHEDULES: dict[Rhythm, Schedule] = {
     "daily": daily_times,
     "nightly": nightly_times,
 }
+
+
+def at_once(rng: random.Random, arrivals: list[list[int]], concurrency: int) -> list[list[int]]:
+    """Return the arrivals of a program that starts so many conversations at once, then waits for all of them."""
+    moved = []
+    for place, turns in enumerate(arrivals):
+        start = arrivals[place - place % concurrency][0]
+        early = turns[0] - start
+        if 0 < early < _LONGEST_WAIT:
+            early -= rng.randrange(min(early, _SAME_MOMENT))
+            moved.append([moment - early for moment in turns])
+        else:
+            moved.append(turns)
+    return moved
 
 
 def _sitting(rng: random.Random, pace: Pace, period: Period, utc_offset: int, talks: list[Dialogue]) -> list[list[int]]:

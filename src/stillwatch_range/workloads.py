@@ -49,6 +49,7 @@ class Workload:
         repeats: how often each account asks its items.
         at_release: it is run in the hours after a release, on the new model.
         names_users: it tells the provider which of its own users asks.
+        profile: the recorded program that it is run with, where the scenario has profiles, None = any.
         made_of: what it asks where the range makes it itself: wordings, people's conversations, tool use, bypasses.
     """
 
@@ -65,13 +66,14 @@ class Workload:
     repeats: int = 1
     at_release: bool = False
     names_users: bool = False
+    profile: str | None = None
     made_of: Literal["text", "talks", "tools", "bypass"] = "text"
 
 
 WORKLOADS = (
     Workload("classifier", accounts=6, strangers=False, items=150, earlier_items=80),
-    Workload("judge", accounts=10, strangers=True, items=120, earlier_items=60, pool=400),
-    Workload("benchmark", accounts=8, strangers=True, items=200, earlier_items=100, pool=600),
+    Workload("judge", accounts=10, strangers=True, items=120, earlier_items=60, pool=400, profile="langchain"),
+    Workload("benchmark", accounts=8, strangers=True, items=200, earlier_items=100, pool=600, profile="lm-eval-chat"),
     Workload("summaries", accounts=1, strangers=False, items=120, earlier_items=80),
     Workload("agent", accounts=2, strangers=False, items=15, earlier_items=10),
     Workload("licensed", accounts=2, strangers=False, items=300, earlier_items=150, licence="distillation"),

@@ -68,7 +68,8 @@ def test_suffixes_that_add_something() -> None:
 
 
 def test_suffixes_that_size_the_window() -> None:
-    scenario = find_scenario("quiet+everyday+benign5000+talks20000")
+    scenario = find_scenario("quiet+everyday+benign5000+talks20000+profiles")
+    assert scenario.profiles
     assert (scenario.benign_accounts, scenario.history_accounts, scenario.invented_talks) == (5000, 5000, 20000)
     assert {"students", "llm_gateway", "classifier"} <= {workload.name for workload in scenario.workloads}
 

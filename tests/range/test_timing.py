@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch_range.material import Pace, Turn
-from stillwatch_range.timing import DAY_US, SCHEDULES, SECOND_US, Period, daily_times, person_times, program_times
+from stillwatch_range.timing import (
+    DAY_US,
+    SCHEDULES,
+    SECOND_US,
+    Period,
+    at_once,
+    daily_times,
+    person_times,
+    program_times,
+)
 
 MONDAY = round(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * SECOND_US
 PACE = Pace(turn_gaps=[20.0, 300.0, 2900.0], program_gaps=[0.3, 1.0, 1.7], answers={5: [100]})
@@ -81,3 +90,13 @@ def test_a_daily_program_works_as_much_on_one_day_as_on_another() -> None:
     times = daily_times(random.Random(1), PACE, Period(MONDAY, 7), 5, [(Turn("x"),)] * 700)
     days = [(moments[0] - MONDAY) // DAY_US for moments in times]
     assert [days.count(day) for day in range(7)] == [100] * 7
+
+
+def test_a_program_that_works_in_parallel_starts_batches() -> None:
+    rng = random.Random(1)
+    alone = program_times(rng, PACE, Period(MONDAY, 7), 0, [(Turn("x"), Turn("y"))] * 60)
+    batched = at_once(rng, alone, 6)
+    assert all(moved[0] <= moments[0] for moved, moments in zip(batched, alone, strict=True))
+    assert all(moved[1] - moved[0] == moments[1] - moments[0] for moved, moments in zip(batched, alone, strict=True))
+    starts = [moments[0] for moments in batched]
+    assert sum(start - starts[place - place % 6] < SECOND_US // 20 for place, start in enumerate(starts)) > 50
