@@ -73,15 +73,15 @@ class Recorder:
         client = shift.client or account.party.client
         period = self._period if shift.days is None else self._period.part(*shift.days)
         schedule = SCHEDULES[shift.rhythm or account.rhythm]
-        talks: list[Dialogue] = [item.dialogue for item in work]
+        talks = [_as_sent(account, client, item) for item in work]
         arrivals = schedule(self._rng, self._pace, period, client.utc_offset, talks)
         if client.concurrency > 1:
             arrivals = at_once(self._rng, arrivals, client.concurrency)
-        for item, times in zip(work, arrivals, strict=True):
+        for item, talk, times in zip(work, talks, arrivals, strict=True):
             session = self._ids.take("sess_") if client.logs_sessions else None
             user = self._ids.take("user_") if client.names_users else None
             address, device = self._roam(client)
-            for number, (turn, moment) in enumerate(zip(item.dialogue, times, strict=True)):
+            for number, (turn, moment) in enumerate(zip(talk, times, strict=True)):
                 exchange_id = self._ids.take("ex_", 12)
                 campaign = item.campaign or account.campaign
                 if item.harvest and campaign is not None:
@@ -156,6 +156,13 @@ class Recorder:
         while size not in answers:
             size += 1
         return self._rng.choice(answers[size])
+
+
+def _as_sent(account: Account, client: Client, work: Work) -> Dialogue:
+    """Return a conversation with the client's own system prompt, where it is its owner's."""
+    if work.harvest or account.label == "hard_negative" or client.system is None:
+        return work.dialogue
+    return tuple(turn._replace(system=turn.system or client.system) for turn in work.dialogue)
 
 
 def _tools(client: Client, turn: Turn) -> tuple[int | None, list[str] | None]:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Literal
 
 from stillwatch_range.ids import Identifiers
+from stillwatch_range.text import invent_system
 
 _DAY_US = round(timedelta(days=1) / timedelta(microseconds=1))
 _COUNTRIES = {
@@ -80,6 +81,7 @@ class Client:
         keeps_reasoning: whether it presents the reasoning handle of one turn with the next.
         names_users: whether it tells which of its own users asks.
         tools: names of the tools that it offers with every request.
+        system: system prompt that it sends with its owner's own conversations.
         headers: further headers that the provider logs.
         concurrency: requests that it has in flight at once.
     """
@@ -100,6 +102,7 @@ class Client:
     keeps_reasoning: bool = False
     names_users: bool = False
     tools: tuple[str, ...] = ()
+    system: str | None = None
     n: int | None = None
     seed: int | None = None
     logprobs: bool | None = None
@@ -289,6 +292,7 @@ class World:
             max_tokens=rng.choice((None, 512, 1024, 2048, 4096)) if program else None,
             keeps_reasoning=program and rng.random() < 0.25,
             tools=tuple(sorted(rng.sample(_TOOLS, rng.randrange(1, 5)))) if program and rng.random() < 0.15 else (),
+            system=invent_system(rng) if program and rng.random() < 0.25 else None,
         )
 
     def _hub(self, kind: str) -> list[tuple[str, int]]:

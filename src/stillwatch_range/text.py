@@ -73,6 +73,14 @@ def invent_answer(rng: random.Random) -> str:
     return " ".join(_expand(rng, rng.choice(words["report"]), words) for _ in range(rng.randrange(2, 6)))
 
 
+def invent_system(rng: random.Random) -> str:
+    """Return the system prompt of somebody's own program; half of them never changed the one of the manual."""
+    if rng.random() < 0.5:
+        return "You are a helpful assistant."
+    words = rng.choice(list(_topics().values()))
+    return _expand(rng, rng.choice(words["system"]), words)
+
+
 def fill_around(rng: random.Random, form: str, words: Words, given: dict[str, str]) -> str:
     """Fill the slots of a form: from `given` as it is, from `words`, or else from the vocabulary of some topic."""
     known = {**rng.choice(list(_topics().values())), **words}

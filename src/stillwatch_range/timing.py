@@ -123,15 +123,16 @@ SCHEDULES: dict[Rhythm, Schedule] = {
 
 def at_once(rng: random.Random, arrivals: list[list[int]], concurrency: int) -> list[list[int]]:
     """Return the arrivals of a program that starts so many conversations at once, then waits for all of them."""
-    moved = []
-    for place, turns in enumerate(arrivals):
-        start = arrivals[place - place % concurrency][0]
+    moved: list[list[int]] = []
+    start = flying = 0
+    for turns in arrivals:
         early = turns[0] - start
-        if 0 < early < _LONGEST_WAIT:
+        if flying == concurrency or not 0 < early < _LONGEST_WAIT:
+            start, flying, early = turns[0], 0, 0
+        flying += 1
+        if early:
             early -= rng.randrange(min(early, _SAME_MOMENT))
-            moved.append([moment - early for moment in turns])
-        else:
-            moved.append(turns)
+        moved.append([moment - early for moment in turns])
     return moved
 
 

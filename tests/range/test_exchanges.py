@@ -32,6 +32,7 @@ def test_rows_are_in_order_of_time_and_complete(world: World) -> None:
     own = recorder()
     talk = (Turn("first", system="be brief"), Turn("second"))
     who = account(world, [Work(talk)] * 20)
+    who.party.client.system = None
     own.record(who, who.window, lambda _: "larch")
     table = own.table()
     assert table.schema.equals(EXCHANGE_SCHEMA)
@@ -60,6 +61,16 @@ def test_only_a_campaigns_own_work_is_harvest(world: World) -> None:
     own.record(who, who.window, lambda _: "larch")
     prompts = dict(zip(own.table()["exchange_id"].to_pylist(), own.table()["prompt"].to_pylist(), strict=True))
     assert [(prompts[exchange], campaign) for exchange, campaign in own.harvested] == [("task", "camp_1")]
+
+
+def test_a_programs_own_system_prompt_goes_with_its_owners_conversations_only(world: World) -> None:
+    own = recorder()
+    theirs = Turn("set", system="theirs")
+    who = account(world, [Work((Turn("task"),), harvest=True), Work((Turn("mine"),)), Work((theirs,))], campaign="camp")
+    who.party.client.system = "mine"
+    own.record(who, who.window, lambda _: "larch")
+    sent = dict(zip(own.table()["prompt"].to_pylist(), own.table()["system"].to_pylist(), strict=True))
+    assert sent == {"task": None, "mine": "mine", "set": "theirs"}
 
 
 def test_answers_follow_the_size_of_the_request_and_the_limit(world: World) -> None:
