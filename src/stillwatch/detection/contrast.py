@@ -47,24 +47,23 @@ class Contrast:
     bias: Rows
 
 
-def fit_contrast(now: Population, weight: Floats, before: Population) -> Contrast:
-    """Fit what tells the weighted rows of `now` from all rows of `before`.
+def fit_contrast(now: Population, weight: Floats, before: Population, against: Floats | None = None) -> Contrast:
+    """Fit what tells the weighted rows of `now` from all rows of `before`, and from other rows of `now`.
 
     Args:
         now: the first period.
         weight: of each row of its store, 0 for rows that do not take part; only proportions matter. Each account
             counts for at most PER_ACCOUNT rows of weight 1.
         before: the other period.
+        against: weight of rows of `now` that count with the other period, likewise; None for none.
     """
-    weight = weight * _account_share(weight, now.row_account, len(now))
-    chosen, other = _sample(now.store, weight > 0), _sample(before.store, np.ones(len(before.store), np.bool_))
-    shares = _account_share(np.ones(len(before.store)), before.row_account, len(before))[other]
-    bits = sparse.vstack([_bits(now.store, chosen), _bits(before.store, other)], format="csr")
-    fold = np.concatenate([_folds(now.store)[chosen], _folds(before.store)[other]])
-    here = np.arange(fold.size) < chosen.size
-    fits = [
-        _fit(bits, here, np.concatenate([weight[chosen], shares]) * (fold != left_out)) for left_out in range(FOLDS)
-    ]
+    every = np.ones(len(before.store))
+    sides = [(now, weight), (before, every), (now, np.zeros_like(weight) if against is None else against)]
+    parts = [_side(people, wanted) for people, wanted in sides]
+    bits = sparse.vstack([part.bits for part in parts], format="csr")
+    fold, given = (np.concatenate(values) for values in zip(*((part.fold, part.weight) for part in parts), strict=True))
+    here = np.arange(fold.size) < parts[0].fold.size
+    fits = [_fit(bits, here, given * (fold != left_out)) for left_out in range(FOLDS)]
     solved = np.round(np.stack(fits) * _GRAIN) / _GRAIN
     return Contrast(solved[:, :-1].astype(np.float32), solved[:, -1].astype(np.float32))
 
@@ -106,6 +105,19 @@ def mixture_scores(log_ratio: Floats, account: Ints, accounts: int) -> Floats:
 
 def _folds(store: SketchStore) -> Ints:
     return (store.account >> 1) % FOLDS
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    bits: sparse.csr_matrix
+    fold: Ints
+    weight: Floats
+
+
+def _side(people: Population, weight: Floats) -> _Side:
+    rows = _sample(people.store, weight > 0)
+    held_down = weight * _account_share(weight, people.row_account, len(people))
+    return _Side(_bits(people.store, rows), _folds(people.store)[rows], held_down[rows])
 
 
 def _account_share(weight: Floats, account: Ints, accounts: int) -> Floats:

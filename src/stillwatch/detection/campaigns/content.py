@@ -7,6 +7,7 @@ makes prompts of one account no more alike than prompts of two; customers have t
 their other traffic is ordinary.
 """
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -34,7 +35,7 @@ MEMBER_RATE: Final = 0.005
 MIN_NOVEL: Final = 3
 MIN_SEEDS: Final = 4
 MIN_ACCOUNTS: Final = 6
-OWN_TOPIC: Final = 3.0
+OWN_TOPIC: Final = 2.0
 """An account whose prompts are so many times more alike than others' has a topic of its own and is no member."""
 
 _MAX_SEEDS = 4_000
@@ -42,8 +43,10 @@ _NEIGHBOURS = 10
 _MAX_GROUPS = 8
 _ROUNDS = 2
 _SAME_MEMBERS = 0.5
+_ONE_CROWD = 0.85
 _LEAST_GAIN = 2.0
 _DIRECTION_ROWS = 50
+_LEIDEN_SEED = 0
 _IDF_ROWS = 20_000
 
 
@@ -55,6 +58,8 @@ class ContentCommunity:
         rows: their prompts of that kind, as rows of the store, ascending; `row_account` the account of each.
         accounts: numbers of the accounts, ascending.
         shares: part of each account's prompts that is of that kind, 0..1.
+        rest: how ordinary their other prompts are: mean log-odds, over that of ordinary accounts' prompts (1 = as
+            ordinary, 0 = on the verge of being of that kind too; 0 also where there are none).
         owners: how many owners they have; `effective_owners`: counting each by its part of the rows.
         dispersal: how many times more alike prompts of one account are than prompts of two (median over accounts).
         overlap: how far the same items recur across accounts.
@@ -66,6 +71,7 @@ class ContentCommunity:
     row_account: Ints
     accounts: Ints
     shares: Floats
+    rest: float
     owners: int
     effective_owners: float
     dispersal: float
@@ -86,6 +92,7 @@ class _Members:
     accounts: Ints
     rows: Mask
     rate: float
+    rest: float = 0.0
 
 
 def find_content_communities(
@@ -138,8 +145,8 @@ def _seed_groups(population: Population, history: Population, usable: Mask, weig
     if seeds.size < MIN_SEEDS:
         return []
     rows = _few_rows(population, np.flatnonzero(novel), seeds)
-    _, directions = _directions(population, rows, seeds, weights)
-    label = _alike(directions)
+    counts, sums = _directions(population, rows, seeds, weights)
+    label = _joined(sums / counts[:, None], _alike(sums))
     sizes = np.bincount(label)
     large = [number for number in np.argsort(-sizes, kind="stable")[:_MAX_GROUPS] if sizes[number] >= MIN_SEEDS]
     return [novel & np.isin(population.row_account, seeds[label == number]) for number in large]
@@ -175,8 +182,26 @@ def _alike(directions: Floats) -> Ints:
     graph = igraph.Graph(n=len(unit), edges=np.stack([left, right], axis=1).tolist())
     graph.es["weight"] = np.maximum(likeness[left, right], 1e-3).tolist()
     graph.simplify(combine_edges="max")
+    igraph.set_random_number_generator(random.Random(_LEIDEN_SEED))
     parts = graph.community_leiden(objective_function="modularity", weights="weight", n_iterations=4)
     return np.array(parts.membership, np.int64)
+
+
+def _joined(directions: Floats, label: Ints) -> Ints:
+    """Join groups whose accounts are as like each other's as their own: pieces of one crowd, cut by chance."""
+    label = label.copy()
+    while True:
+        groups = np.unique(label)
+        member = (label[None, :] == groups[:, None]).astype(np.float64)
+        sizes, sums = member.sum(axis=1), member @ directions
+        own = np.diag(sums @ sums.T) - member @ (directions**2).sum(axis=1)
+        within = np.maximum(own / np.maximum(sizes * (sizes - 1), 1), 1e-9)
+        affinity = (sums @ sums.T) / np.outer(sizes, sizes) / np.sqrt(np.outer(within, within))
+        np.fill_diagonal(affinity, 0)
+        left, right = np.unravel_index(int(np.argmax(affinity)), affinity.shape)
+        if affinity[left, right] < _ONE_CROWD:
+            return label
+        label[label == groups[right]] = groups[left]
 
 
 def _refine(population: Population, history: Population, usable: Mask, groups: list[Mask]) -> Iterator[_Members]:
@@ -185,7 +210,11 @@ def _refine(population: Population, history: Population, usable: Mask, groups: l
     for _ in range(_ROUNDS):
         if not members:
             return
-        contrasts = [fit_contrast(population, one.rows.astype(np.float64), history) for one in members]
+        held = sum(one.rows.astype(np.int64) for one in members)
+        contrasts = [
+            fit_contrast(population, one.rows.astype(np.float64), history, ((held > 0) & ~one.rows).astype(np.float64))
+            for one in members
+        ]
         members = _distinct(list(_judged(population, history, usable, contrasts)))
     yield from members
 
@@ -201,7 +230,15 @@ def _judged(population: Population, history: Population, usable: Mask, contrasts
         accounts = np.flatnonzero(enough & (gains > least))
         rate = ((usual > least).sum() + 1) / (len(history) + 1)
         if accounts.size >= MIN_SEEDS:
-            yield _Members(accounts, likely & np.isin(population.row_account, accounts), float(rate))
+            own = usable & np.isin(population.row_account, accounts)
+            rest = _ordinariness(here[own, number], there[:, number])
+            yield _Members(accounts, likely & own, float(rate), rest)
+
+
+def _ordinariness(own: Floats, usual: Floats) -> float:
+    """Compare the log-odds of members' other prompts with those of ordinary accounts."""
+    other, ordinary = own[own <= 0], usual[usual <= 0]
+    return float(other.mean() / ordinary.mean()) if other.size and ordinary.size and ordinary.mean() else 0.0
 
 
 def _distinct(found: list[_Members]) -> list[_Members]:
@@ -234,6 +271,7 @@ def _describe(
         row_account=account,
         accounts=accounts,
         shares=np.bincount(account, minlength=len(population))[accounts] / traffic,
+        rest=members.rest,
         owners=per_owner.size,
         effective_owners=effective_number(per_owner),
         dispersal=float(np.nanmedian(_dispersals(population, sample, accounts, weights))),

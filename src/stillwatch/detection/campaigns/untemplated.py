@@ -24,11 +24,11 @@ from stillwatch.detection.findings.model import Alternative, Campaign, Kind, Mem
 from stillwatch.detection.moments import rfc3339
 
 MIN_EFFECTIVE = 6.0
-MAX_DISPERSAL = 1.3
+MAX_DISPERSAL = 1.2
 """Prompts of one customer are more alike than this, compared with those of others; dealt-out work is not."""
-MIN_PER_ACCOUNT = 5.0
-MAX_SHARE = 0.9
-"""Accounts that do nothing else are, as far as content tells, a new kind of customer."""
+MIN_PER_ACCOUNT = 4.0
+MIN_REST = 0.7
+"""Members whose other prompts are less ordinary than this are, as far as content tells, a new kind of customer."""
 
 _EXPLAINED_EXCHANGES = 12
 _MOSTLY = 0.5
@@ -64,7 +64,7 @@ def kind_of_content(community: ContentCommunity, fpr: float) -> Kind:
     if community.overlap.share >= BENCHMARK_OVERLAP:
         return "public_benchmark"
     dealt_out = community.dispersal <= MAX_DISPERSAL and community.per_account >= MIN_PER_ACCOUNT
-    beside_other_work = float(np.median(community.shares)) <= MAX_SHARE
+    beside_other_work = community.rest >= MIN_REST
     if (
         community.p_value <= fpr
         and community.effective_owners >= MIN_EFFECTIVE
@@ -123,13 +123,12 @@ def _members(case: Casefile, community: ContentCommunity) -> list[Member]:
 
 
 def _alternatives(community: ContentCommunity) -> list[Alternative]:
-    share = float(np.median(community.shares))
     return [
         Alternative(
             explanation="a new group of customers, or a topic that is new to everybody",
-            kept=community.dispersal > MAX_DISPERSAL or (share > MAX_SHARE and community.asking < ASKING),
+            kept=community.dispersal > MAX_DISPERSAL or (community.rest < MIN_REST and community.asking < ASKING),
             why=f"prompts of one account are {community.dispersal:.2f} times as alike as those of two, customers' are "
-            f"over {MAX_DISPERSAL:g} times; {share:.0%} of an account's prompts are of this kind",
+            f"over {MAX_DISPERSAL:g} times; what else they write is {community.rest:.0%} as ordinary as others'",
         ),
         Alternative(
             explanation="one customer's application with many keys or accounts",
