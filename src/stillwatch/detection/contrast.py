@@ -153,6 +153,6 @@ def _fit(bits: sparse.csr_matrix, here: npt.NDArray[np.bool_], weight: Floats) -
         return float(weight @ np.logaddexp(0, -margin) + point[:-1] @ point[:-1] / 2), gradient
 
     solved: Floats = minimize(
-        loss, np.zeros(_BITS + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100, "ftol": 1e-7}
+        loss, np.zeros(_BITS + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100, "ftol": 1e-5}
     ).x
     return solved
