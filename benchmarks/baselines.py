@@ -1,4 +1,8 @@
-"""What a provider would reach for first: a volume threshold, and an isolation forest on features of each account."""
+"""What a provider would reach for first: a threshold on one number per account, set on benign accounts of the history.
+
+The number is the volume, an isolation forest's score, how far the prompts lie from the history's (kernel_test.py), or
+how many accounts the metadata link to it (linkage.py).
+"""
 
 import zlib
 from collections.abc import Callable
@@ -10,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 from pyod.models.iforest import IForest
+
+from kernel_test import Prompts, account_scores
 
 Floats = npt.NDArray[np.float64]
 Row = dict[str, Any]
@@ -37,20 +43,52 @@ def read_features(directory: Path) -> Accounts:
 
 def flag_by_volume(history: Accounts, window: Accounts, benign: Callable[[str], bool]) -> set[str]:
     """Flag accounts with more requests than all but one in a hundred benign accounts of the history had."""
-    return _above(history.features[:, 0], window.features[:, 0], history, window, benign)
+    return _above(_scores(history, history.features[:, 0]), _scores(window, window.features[:, 0]), benign)
 
 
 def flag_by_isolation_forest(history: Accounts, window: Accounts, benign: Callable[[str], bool], seed: int) -> set[str]:
     """Flag outliers of a forest fitted to the history, at the same rate on its benign accounts."""
     forest = IForest(n_estimators=200, random_state=seed).fit(history.features)
     before, now = forest.decision_function(history.features), forest.decision_function(window.features)
-    return _above(before, now, history, window, benign)
+    return _above(_scores(history, before), _scores(window, now), benign)
 
 
-def _above(before: Floats, now: Floats, history: Accounts, window: Accounts, benign: Callable[[str], bool]) -> set[str]:
-    ordinary = np.array([benign(name) for name in history.names])
-    threshold = np.quantile(before[ordinary], 1 - FALSE_POSITIVE_RATE)
-    return {name for name, score in zip(window.names, now, strict=True) if score > threshold}
+def flag_by_kernel_test(history: Prompts, window: Prompts, benign: Callable[[str], bool]) -> set[str]:
+    """Flag accounts whose prompts lie further from the history's, at the same rate on its benign accounts."""
+    before, now = account_scores(history, history), account_scores(history, window)
+    return _above(
+        dict(zip(history.names, before.tolist(), strict=True)),
+        dict(zip(window.names, now.tolist(), strict=True)),
+        benign,
+    )
+
+
+def flag_by_linkage(
+    sizes: dict[str, int], history: Accounts, window: Accounts, benign: Callable[[str], bool]
+) -> set[str]:
+    """Flag accounts in larger clusters, at the same rate on the history's benign accounts.
+
+    Args:
+        sizes: size of each account's cluster; accounts without one stand alone.
+        history: whose accounts are in the history.
+        window: whose are in the window.
+        benign: whether an account of the history is.
+    """
+
+    def own(period: Accounts) -> dict[str, float]:
+        return {name: float(sizes.get(name, 1)) for name in period.names}
+
+    return _above(own(history), own(window), benign)
+
+
+def _scores(period: Accounts, scores: Floats) -> dict[str, float]:
+    return dict(zip(period.names, scores.tolist(), strict=True))
+
+
+def _above(before: dict[str, float], now: dict[str, float], benign: Callable[[str], bool]) -> set[str]:
+    ordinary = [score for name, score in before.items() if benign(name)]
+    threshold = np.quantile(ordinary, 1 - FALSE_POSITIVE_RATE)
+    return {name for name, score in now.items() if score > threshold}
 
 
 def _features(rows: list[Row]) -> list[float]:

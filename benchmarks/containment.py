@@ -18,8 +18,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import msgspec
-
 from stillwatch.detection.findings.model import Verdict
 from stillwatch.detection.run import detect
 from stillwatch.errors import UsageError
@@ -130,21 +128,12 @@ def _alone(material: Material, step_hours: float, name: str, seed: int) -> dict[
 
 def _shared(material: Material, step_hours: float, name: str, seed: int) -> dict[str, Any]:
     """Let a campaign work off half of its queue at a first provider, and half at a second that has been warned."""
-    scenario = find_scenario(name)
-    halves = [
-        msgspec.structs.replace(
-            scenario,
-            campaigns=tuple(
-                msgspec.structs.replace(plan, queue_seed=seed, queue_part=(part, 2)) for plan in scenario.campaigns
-            ),
-        )
-        for part in (1, 2)
-    ]
     with tempfile.TemporaryDirectory() as work:
         first, second = Path(work) / "first", Path(work) / "second"
-        build_window(material, first, halves[0], seed)
+        build_window(material, first, find_scenario(f"{name}+first"), seed)
         verdicts = detect(request_for(first, Path(work) / "run")).findings.verdicts
-        metrics = _replayed(material, halves[1], seed + _SECOND_PROVIDER, step_hours, second, verdicts)
+        warned = find_scenario(f"{name}+second")
+        metrics = _replayed(material, warned, seed + _SECOND_PROVIDER, step_hours, second, verdicts)
     return {f"{name}, on its own": metrics, f"{name}, warned": metrics["with_indicators"]}
 
 
