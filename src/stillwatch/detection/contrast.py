@@ -23,9 +23,10 @@ PER_ACCOUNT: Final = 20
 """An account counts in a fit for at most this many prompts: one heavy customer must not be what a period is about."""
 
 _BITS: Final = 1024
-_FIT_ROWS: Final = 20_000
+_FIT_ROWS: Final = 10_000
 _STRENGTH: Final = 0.1
 """Inverse of the ridge penalty, per prompt of the other period."""
+_TOLERANCE: Final = 1e-4
 _GRAIN: Final = 1024.0
 _PARTS: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 _SUM_GRAIN: Final = 2.0**20
@@ -63,8 +64,10 @@ def fit_contrast(now: Population, weight: Floats, before: Population, against: F
     bits = sparse.vstack([part.bits for part in parts], format="csr")
     fold, given = (np.concatenate(values) for values in zip(*((part.fold, part.weight) for part in parts), strict=True))
     here = np.arange(fold.size) < parts[0].fold.size
-    fits = [_fit(bits, here, given * (fold != left_out)) for left_out in range(FOLDS)]
-    solved = np.round(np.stack(fits) * _GRAIN) / _GRAIN
+    fits = [np.zeros(_BITS + 1)]
+    for left_out in range(FOLDS):
+        fits.append(_fit(bits, here, given * (fold != left_out), start=fits[-1]))
+    solved = np.round(np.stack(fits[1:]) * _GRAIN) / _GRAIN
     return Contrast(solved[:, :-1].astype(np.float32), solved[:, -1].astype(np.float32))
 
 
@@ -138,8 +141,8 @@ def _bits(store: SketchStore, rows: Ints) -> sparse.csr_matrix:
     return sparse.csr_matrix(np.unpackbits(store.vocabulary(rows), axis=1), dtype=np.float64)
 
 
-def _fit(bits: sparse.csr_matrix, here: npt.NDArray[np.bool_], weight: Floats) -> Floats:
-    """Return 1,024 weights and a bias; all 0 where one of the sides is empty."""
+def _fit(bits: sparse.csr_matrix, here: npt.NDArray[np.bool_], weight: Floats, start: Floats) -> Floats:
+    """Return 1,024 weights and a bias, found from `start` on; all 0 where one of the sides is empty."""
     sides = [float(weight[side].sum()) for side in (here, ~here)]
     if not all(sides):
         return np.zeros(_BITS + 1)
@@ -152,7 +155,5 @@ def _fit(bits: sparse.csr_matrix, here: npt.NDArray[np.bool_], weight: Floats) -
         gradient = np.append(bits.T @ slope + point[:-1], slope.sum())
         return float(weight @ np.logaddexp(0, -margin) + point[:-1] @ point[:-1] / 2), gradient
 
-    solved: Floats = minimize(
-        loss, np.zeros(_BITS + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100, "ftol": 1e-5}
-    ).x
+    solved: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 100, "ftol": _TOLERANCE}).x
     return solved
