@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch import __version__
 from stillwatch.detection.accounts import judge_accounts
 from stillwatch.detection.authorised import authorised_campaigns, covered_accounts
 from stillwatch.detection.calibration import Calibrated, calibrate
-from stillwatch.detection.campaigns.build import build_campaigns, judge_families
+from stillwatch.detection.campaigns.build import Built, build_campaigns, judge_families
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.communities import find_communities
 from stillwatch.detection.campaigns.identity import KnownCampaigns
@@ -74,9 +75,9 @@ def detect(request: DetectRequest) -> DetectResult:
             communities = find_communities(case.links, case.seed)
             known = KnownCampaigns(request.out)
             judged = judge_families(case)
-            built = build_campaigns(case, judged, communities, known) + build_untemplated(case, judged, known)
-            harvesters = [population.row_account[one.rows] for one in built if one.campaign.kind == "harvest"]
-            pools = build_pools(case, communities, np.concatenate([*harvesters, np.empty(0, np.int64)]), known)
+            built = build_campaigns(case, judged, communities, known)
+            built += build_untemplated(case, judged, known, _harvesters(population, built))
+            pools = build_pools(case, communities, _harvesters(population, built), known)
             ticker.advance(len(population.store))
         with clock.stage("accounts") as ticker:
             calibrated = calibrate(population, history or population, beside.accounts, request.fpr)
@@ -104,6 +105,11 @@ def detect(request: DetectRequest) -> DetectResult:
             write_findings(request.out, findings, facts)
             ticker.advance(len(accounts))
     return DetectResult(findings, logs.window.counts, logs.history.counts if logs.history else None, clock)
+
+
+def _harvesters(population: Population, built: list[Built]) -> npt.NDArray[np.int64]:
+    rows = [one.rows for one in built if one.campaign.kind == "harvest"]
+    return np.unique(population.row_account[np.concatenate([*rows, np.empty(0, np.int64)])])
 
 
 def _casefile(

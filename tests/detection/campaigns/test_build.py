@@ -56,6 +56,13 @@ def test_accounts_of_the_same_community_are_linked_and_victims_named(people: Pop
     assert [member.account_id for member in harvest.accounts] == sorted(roles)
 
 
+def test_one_victim_does_not_link_its_office(people: Population) -> None:
+    pool = [number for number, name in enumerate(people.ids) if name.startswith("pool-")]
+    guests = [number for number, name in enumerate(people.ids) if name.startswith("guest-")][:5]
+    (harvest,) = campaigns(people, [np.sort(np.array([pool[0], *guests]))])
+    assert {member.role for member in harvest.accounts} == {"harvester"}
+
+
 def test_accounts_that_the_registry_covers_are_not_looked_at(people: Population) -> None:
     covered = np.where([name.startswith("pool-") for name in people.ids], 0, -1)
     assert campaigns(people, covered=covered) == []

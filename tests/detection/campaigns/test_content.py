@@ -21,6 +21,7 @@ from stillwatch.detection.owners import resolve_owners
 
 WORDS = sorted({word(random.Random(number)) for number in range(4_000)})
 OLD, NEW = WORDS[:600], WORDS[600:1_000]
+NOBODY = np.empty(0, np.int64)
 CROWD = [f"crowd-{number:02}" for number in range(24)]
 
 
@@ -82,7 +83,7 @@ def test_accounts_that_share_out_new_work_are_found_and_only_they(harvest: Casef
 
 
 def test_the_campaign_names_its_members_and_never_blocks(harvest: Casefile, tmp_path: Path) -> None:
-    (built,) = build_untemplated(harvest, judge_families(harvest), KnownCampaigns(tmp_path))
+    (built,) = build_untemplated(harvest, judge_families(harvest), KnownCampaigns(tmp_path), NOBODY)
     campaign = built.campaign
     assert campaign.kind == "harvest"
     assert campaign.recommended_action in {"throttle", "challenge"}
@@ -102,7 +103,7 @@ def test_a_new_population_that_does_nothing_else_is_unclear(tmp_path: Path) -> N
     found = case(tmp_path, window(own=10, cover=0))
     (community,) = communities(found)
     assert kind_of_content(community, 1e-3) == "unclear"
-    (built,) = build_untemplated(found, judge_families(found), KnownCampaigns(tmp_path))
+    (built,) = build_untemplated(found, judge_families(found), KnownCampaigns(tmp_path), NOBODY)
     assert built.campaign.recommended_action == "watch"
     assert any(alternative.kept for alternative in built.campaign.alternatives)
 
@@ -145,3 +146,9 @@ def test_licensed_accounts_and_accounts_with_a_frame_are_not_looked_at(tmp_path:
     usable = unexplained_rows(found, judge_families(found))
     assert not usable[licensed[found.population.row_account]].any()
     assert usable.any()
+
+
+def test_accounts_that_a_harvest_with_a_frame_holds_are_not_told_twice(harvest: Casefile, tmp_path: Path) -> None:
+    crowd = np.array([number for number, name in enumerate(harvest.population.ids) if name in CROWD])
+    assert build_untemplated(harvest, judge_families(harvest), KnownCampaigns(tmp_path), crowd) == []
+    assert build_untemplated(harvest, judge_families(harvest), KnownCampaigns(tmp_path), crowd[:4]) != []

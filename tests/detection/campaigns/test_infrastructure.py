@@ -136,3 +136,13 @@ def test_shared_keys_are_digests_rarest_first() -> None:
 def test_no_more_keys_are_listed_than_a_person_reads() -> None:
     links = links_of({("device", f"d{number}"): NAMES[:3] for number in range(80)})
     assert len(shared_keys(links, np.arange(3), NAMES)) == 50
+
+
+def test_one_open_payer_can_be_left_out_and_several_cards_cannot() -> None:
+    members = NAMES[:12]
+    accounts = np.arange(12)
+    one = links_of({("payment", "agency"): members})
+    assert shared_values(one, accounts, IDENTITY_KINDS).p_value < 1e-6
+    assert shared_values(one, accounts, IDENTITY_KINDS, without_payer=True).p_value == 1.0
+    several = links_of({("payment", f"card-{number}"): members[number * 3 : number * 3 + 3] for number in range(4)})
+    assert shared_values(several, accounts, IDENTITY_KINDS, without_payer=True).p_value < 1e-6

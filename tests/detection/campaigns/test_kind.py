@@ -28,6 +28,7 @@ def test_a_shared_out_work_list_of_many_owners_is_a_harvest() -> None:
         ({"overlap": PUBLIC_LIST}, "public_benchmark"),
         ({"overlap": SAME_ITEMS_OTHER_ANSWERS}, "public_benchmark"),
         ({"effective_owners": 2.0, "overlap": PUBLIC_LIST}, "single_organisation"),
+        ({"overlap": Overlap(exact=0.15, near=0.0)}, "unclear"),  # a class with one assignment
         ({"public": 0.9}, "unclear"),
         ({"repeating": 0}, "unclear"),
         ({"coverage": 0.05}, "unclear"),

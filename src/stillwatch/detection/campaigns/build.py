@@ -23,6 +23,8 @@ Ints = npt.NDArray[np.int64]
 
 WORTH_TELLING = 20
 """Families of fewer exchanges that are no harvest are everyday coincidences; they are left out of the findings."""
+LINKING_PART = 0.5
+"""Accounts of a community are linked to a campaign if this part of the community takes part in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,17 @@ def _members(case: Casefile, group: Group, community: Ints, *, linked: bool) -> 
         for account, count in zip(accounts, counts, strict=True)
     ]
     if linked:
-        own = np.unique(community[accounts])
-        beside = np.setdiff1d(np.flatnonzero(np.isin(community, own[own >= 0])), accounts)
+        beside = np.setdiff1d(np.flatnonzero(np.isin(community, _own_communities(community, accounts))), accounts)
         members += [Member(account_id=ids[account], role="linked", share=0.0) for account in beside]
     return sorted(members, key=lambda member: member.account_id)
+
+
+def _own_communities(community: Ints, accounts: Ints) -> Ints:
+    """Return the communities that are mostly the campaign's: one victim does not link its family or its office."""
+    numbers, inside = np.unique(community[accounts], return_counts=True)
+    size = np.array([np.count_nonzero(community == number) for number in numbers])
+    own: Ints = numbers[(numbers >= 0) & (inside >= LINKING_PART * size)]
+    return own
 
 
 def _template(family: FamilyFacts, ids: list[str]) -> Template:

@@ -81,7 +81,7 @@ def weigh_content(case: Casefile, community: ContentCommunity) -> tuple[list[Evi
 def weigh_pool(case: Casefile, accounts: Ints) -> list[Evidence]:
     """Return the evidence for accounts (numbers) that rare values tie together, whatever they wrote."""
     return [
-        *_shared(case, accounts),
+        *_shared(case, accounts, without_payer=False),
         *_conduct("first_seen_synchrony", "timing", first_seen_synchrony(case.population, accounts)),
         *_shared_conduct(case, accounts),
     ]
@@ -131,12 +131,12 @@ def _partition(overlap: Overlap, exchanges: int) -> Evidence:
     return Evidence(factor="structure", signal="partition", bits=-_BOUNDS["partition"], p_value=None, detail=detail)
 
 
-def _shared(case: Casefile, accounts: Ints) -> list[Evidence]:
+def _shared(case: Casefile, accounts: Ints, *, without_payer: bool = True) -> list[Evidence]:
     """Weigh what accounts of different owners share: of one hand, and of one place."""
     pieces = []
     for signal, kinds in (("shared_identity", IDENTITY_KINDS), ("shared_address", ADDRESS_KINDS)):
         if kinds & set(case.links.kinds):
-            shared = shared_values(case.links, accounts, kinds)
+            shared = shared_values(case.links, accounts, kinds, without_payer=without_payer)
             what = ", ".join(shared.kinds) or "no kind of value more than strangers do"
             detail = (
                 f"{shared.accounts.size} of {accounts.size} accounts share with another owner's: {what}; "

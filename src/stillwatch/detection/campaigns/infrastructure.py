@@ -26,6 +26,8 @@ IDENTITY_KINDS = frozenset({"payment", "phone", "email", "device", "key"})
 ADDRESS_KINDS = frozenset({"ip", "subnet", "client", "asn_client"})
 """Values that a place or a program gives to everybody in it: a class on one campus shares them and is innocent."""
 TELLING = 1e-3
+ONE_PAYER = 0.5
+"""From this part of the accounts on, their common payment is that of one open payer."""
 _DISPERSION = 1.4
 """Variance over mean of (n - 1)+ for n Poisson, at its largest (n of mean 2)."""
 MAX_SHOWN_KEYS = 50
@@ -115,12 +117,15 @@ def index_links(table: pa.Table, population: Population, owners: Owners) -> Link
     )
 
 
-def shared_values(links: Links, accounts: Ints, kinds: frozenset[str]) -> SharedValues:
+def shared_values(links: Links, accounts: Ints, kinds: frozenset[str], *, without_payer: bool = False) -> SharedValues:
     """Test whether the accounts (numbers, ascending) share values of the given kinds beyond chance.
 
-    Accounts of one declared owner count once: an organisation may share whatever it likes.
+    Accounts of one declared owner count once: an organisation may share whatever it likes. `without_payer` leaves out a
+    payment that most of them share: who pays for all of them in the open may be an agency or a reseller.
     """
     entries = links.of(accounts)
+    if without_payer:
+        entries = entries[~np.isin(links.value[entries], _one_payer(links, entries, accounts.size))]
     tried = [
         (name, _share(links, number, entries[links.kind[entries] == number], accounts.size))
         for number, name in enumerate(links.kinds)
@@ -136,6 +141,15 @@ def shared_values(links: Links, accounts: Ints, kinds: frozenset[str]) -> Shared
         expected=sum(share.expected for _, share in shown),
         accounts=np.unique(np.concatenate([np.empty(0, np.int64), *(share.accounts for _, share in shown)])),
     )
+
+
+def _one_payer(links: Links, entries: Ints, accounts: int) -> Ints:
+    if "payment" not in links.kinds:
+        return np.empty(0, np.int64)
+    payments = links.value[entries[links.kind[entries] == links.kinds.index("payment")]]
+    values, holders = np.unique(payments, return_counts=True)
+    payer: Ints = values[holders > ONE_PAYER * accounts]
+    return payer
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from stillwatch.detection.findings.model import Alternative, Kind
 
 BENCHMARK_OVERLAP = 0.3
 """From this part of items on that other accounts ask too, the accounts run one list instead of sharing it out."""
+SHARED_OUT = 0.1
+"""Up to this part of its items may recur in a harvest: a work list that is shared out has hardly a repeat. Between the
+two lies what a class does with one assignment."""
 MIN_OWNERS = 3.0
 """Fewer effective owners are one customer's application, however many keys it uses."""
 MIN_EXCHANGES = 12
@@ -29,7 +32,7 @@ def passes_for_harvest(family: FamilyFacts) -> bool:
     return (
         family.effective_owners >= MIN_OWNERS
         and family.rows.size >= MIN_EXCHANGES
-        and family.overlap.share < BENCHMARK_OVERLAP
+        and family.overlap.share < SHARED_OUT
         and family.public < PUBLIC_PART
         and made_by_program
     )
@@ -63,7 +66,7 @@ def alternatives(family: FamilyFacts, p_value: float, *, owners_known: bool) -> 
     one_customer = may_be_one_customer(family, owners_known=owners_known)
     owners = "1 owner" if family.owners == 1 else f"{family.owners} owners"
     declared = owners if owners_known else f"{family.owners} accounts, no owner being declared anywhere"
-    benchmark = family.overlap.share >= BENCHMARK_OVERLAP
+    recurring = family.overlap.share >= SHARED_OUT
     public = family.public >= PUBLIC_PART
     return [
         Alternative(
@@ -72,10 +75,10 @@ def alternatives(family: FamilyFacts, p_value: float, *, owners_known: bool) -> 
             why=f"{declared}, {family.effective_owners:.1f} counted by their part of the traffic",
         ),
         Alternative(
-            explanation="strangers who run one public benchmark or question list",
-            kept=benchmark,
-            why=f"{family.overlap.share:.0%} of the items recur in other accounts; "
-            f"a shared list gives {BENCHMARK_OVERLAP:.0%} or more",
+            explanation="strangers who run one public benchmark or question list, or a class with one assignment",
+            kept=recurring,
+            why=f"{family.overlap.share:.0%} of the items recur in other accounts; a shared list gives "
+            f"{BENCHMARK_OVERLAP:.0%} or more, work that is dealt out less than {SHARED_OUT:.0%}",
         ),
         Alternative(
             explanation="a public prompt template or tool that many people use",

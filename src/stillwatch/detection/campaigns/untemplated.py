@@ -23,6 +23,8 @@ from stillwatch.detection.exposure import exposure_of
 from stillwatch.detection.findings.model import Alternative, Campaign, Kind, Member
 from stillwatch.detection.moments import rfc3339
 
+Ints = npt.NDArray[np.int64]
+
 MIN_EFFECTIVE = 6.0
 MAX_DISPERSAL = 1.2
 """Prompts of one customer are more alike than this, compared with those of others; dealt-out work is not."""
@@ -34,10 +36,14 @@ _EXPLAINED_EXCHANGES = 12
 _MOSTLY = 0.5
 
 
-def build_untemplated(case: Casefile, judged: Judged, known: KnownCampaigns) -> list[Built]:
-    """Return the campaigns among accounts whose prompts neither a frame nor history explains."""
+def build_untemplated(case: Casefile, judged: Judged, known: KnownCampaigns, taken: Ints) -> list[Built]:
+    """Return the campaigns among accounts whose prompts neither a frame nor history explains.
+
+    Communities that are mostly made of `taken` accounts, which a harvest with a frame already holds, are left out.
+    """
     communities = find_content_communities(case.population, case.owners, case.history, unexplained_rows(case, judged))
-    return list(_worth_telling(case, known, communities))
+    new = [one for one in communities if np.isin(one.accounts, taken).mean() <= _MOSTLY]
+    return list(_worth_telling(case, known, new))
 
 
 def unexplained_rows(case: Casefile, judged: Judged) -> npt.NDArray[np.bool_]:
