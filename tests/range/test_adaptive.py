@@ -14,7 +14,7 @@ from stillwatch_range.plan import Scenario
 from stillwatch_range.replay import PASSAGE_SCHEMA
 from stillwatch_range.text import ANALYST
 
-CALM = Scenario(name="calm", benign_accounts=120, history_accounts=120, days=3, hard_negatives="none")
+CALM = Scenario(name="calm", benign_accounts=80, history_accounts=80, days=3, hard_negatives="none")
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,7 @@ def rounds(material: Material, tmp_path_factory: pytest.TempPathFactory) -> dict
     return {kind: run(kind) for kind in ("nothing", "everything")}
 
 
+@pytest.mark.slow
 def test_who_does_not_adapt_is_held_back_from_the_second_day_on(rounds: dict[str, list[Round]]) -> None:
     first, *later = rounds["nothing"]
     assert [day.number for day in rounds["nothing"]] == [1, 2, 3]
@@ -35,10 +36,12 @@ def test_who_does_not_adapt_is_held_back_from_the_second_day_on(rounds: dict[str
     assert {day.sent for day in rounds["nothing"]} == {240}
 
 
+@pytest.mark.slow
 def test_the_first_day_knows_nothing_of_what_comes(rounds: dict[str, list[Round]]) -> None:
     assert rounds["nothing"][0] == rounds["everything"][0]
 
 
+@pytest.mark.slow
 def test_evasion_is_paid_for(rounds: dict[str, list[Round]]) -> None:
     first, second, third = rounds["everything"]
     assert [day.sent for day in rounds["everything"]] == [240, 120, 60]
