@@ -74,7 +74,7 @@ def detect(request: DetectRequest) -> DetectResult:
         with clock.stage("campaigns") as ticker:
             communities = find_communities(case.links, case.seed)
             known = KnownCampaigns(request.out)
-            judged = judge_families(case)
+            judged = judge_families(case, known)
             built = build_campaigns(case, judged, communities, known)
             built += build_untemplated(case, judged, known, _harvesters(population, built))
             pools = build_pools(case, communities, _harvesters(population, built), known)

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from tests.detection.factories import FIRM, FRAME, Traffic, casefile, facts, harvest_window, history, population
@@ -61,6 +62,25 @@ def test_one_victim_does_not_link_its_office(people: Population) -> None:
     guests = [number for number, name in enumerate(people.ids) if name.startswith("guest-")][:5]
     (harvest,) = campaigns(people, [np.sort(np.array([pool[0], *guests]))])
     assert {member.role for member in harvest.accounts} == {"harvester"}
+
+
+def test_a_known_harvest_stays_one_when_each_account_sends_it_but_once(tmp_path: Path) -> None:
+    first, _ = harvest_window(strangers=60, harvesters=12)
+    case = casefile(population(tmp_path / "first", first.rows))
+    found = build_campaigns(case, judge_families(case), NONE, KnownCampaigns(tmp_path))
+    report = {"campaigns": [msgspec.to_builtins(one.campaign) for one in found]}
+    (tmp_path / "campaigns.json").write_bytes(msgspec.json.encode(report))
+    split = Traffic(4)
+    split.strangers(60)
+    split.together([f"other-{number:03}" for number in range(60)], FRAME, each=1, cover=1)
+    later = casefile(population(tmp_path / "later", split.rows))
+    assert {kind for _, kind in judge_families(later).families} == {"unclear"}
+    assert "harvest" in {kind for _, kind in judge_families(later, KnownCampaigns(tmp_path)).families}
+    listed = Traffic(5)
+    listed.strangers(60)
+    listed.one_list([f"other-{number:03}" for number in range(30)], FRAME, items=3)
+    benchmark = casefile(population(tmp_path / "listed", listed.rows))
+    assert {kind for _, kind in judge_families(benchmark, KnownCampaigns(tmp_path)).families} == {"public_benchmark"}
 
 
 def test_accounts_that_the_registry_covers_are_not_looked_at(people: Population) -> None:

@@ -12,7 +12,7 @@ from stillwatch.detection.campaigns.families import FamilyFacts, find_families
 from stillwatch.detection.campaigns.grouping import Group, group_families
 from stillwatch.detection.campaigns.identity import KnownCampaigns, frame_sketch
 from stillwatch.detection.campaigns.infrastructure import ADDRESS_KINDS, IDENTITY_KINDS, shared_keys, shared_values
-from stillwatch.detection.campaigns.kind import alternatives, kind_of, passes_for_harvest
+from stillwatch.detection.campaigns.kind import alternatives, kind_of, passes_for_harvest, unexplained
 from stillwatch.detection.campaigns.response import campaign_action, confidence_of
 from stillwatch.detection.exposure import exposure_of
 from stillwatch.detection.findings.model import Campaign, Confidence, Kind, Member, Template
@@ -44,14 +44,21 @@ class Judged:
     innocent: InnocentFrames
 
 
-def judge_families(case: Casefile) -> Judged:
-    """Find the families of a window and say what each is."""
+def judge_families(case: Casefile, known: KnownCampaigns | None = None) -> Judged:
+    """Find the families of a window and say what each is.
+
+    A frame that an earlier run called a harvest stays one while nothing innocent explains it: its owners may multiply
+    until each sends it but once.
+    """
     families = find_families(case.population, case.owners, case.past, case.public, case.covered >= 0)
     innocent = innocent_frames(case, families)
     judged: list[tuple[FamilyFacts, Kind]] = []
     for family in families:
         p_value = innocent.p_value(family.owners, case.owners.count)
-        judged.append((family, kind_of(family, p_value, case.fpr, owners_known=case.owners.known)))
+        kind = kind_of(family, p_value, case.fpr, owners_known=case.owners.known)
+        if kind == "unclear" and known is not None and unexplained(family) and known.is_harvest(family.frame):
+            kind = "harvest"
+        judged.append((family, kind))
     return Judged(judged, innocent)
 
 

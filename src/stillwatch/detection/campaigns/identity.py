@@ -26,6 +26,7 @@ class _KnownMember(msgspec.Struct):
 
 class _KnownCampaign(msgspec.Struct):
     campaign_id: str
+    kind: str = ""
     templates: list[_KnownTemplate] = []
     accounts: list[_KnownMember] = []
 
@@ -53,6 +54,7 @@ class KnownCampaigns:
     def __init__(self, out: Path) -> None:
         self._frames: list[tuple[str, set[str]]] = []
         self._accounts: list[tuple[str, set[str]]] = []
+        self._harvests: list[set[str]] = []
         self._given: set[str] = set()
         try:
             known = msgspec.json.decode((out / "campaigns.json").read_bytes(), type=_KnownCampaigns)
@@ -60,6 +62,8 @@ class KnownCampaigns:
             return
         for campaign in known.campaigns:
             self._frames += [(campaign.campaign_id, set(template.sketch)) for template in campaign.templates]
+            if campaign.kind == "harvest":
+                self._harvests += [set(template.sketch) for template in campaign.templates]
             if not campaign.templates:
                 self._accounts.append((campaign.campaign_id, {member.account_id for member in campaign.accounts}))
 
@@ -67,9 +71,14 @@ class KnownCampaigns:
         """Return the id of a group of families: the known one whose frame it shares, else one made from its frame."""
         frame = group.families[0].frame
         own = set(frame_sketch(frame))
-        likeness = {known: len(own & other) / max(1, len(own | other)) for known, other in self._frames}
+        likeness = {known: _likeness(own, other) for known, other in self._frames}
         alike = sorted((known for known, part in likeness.items() if part >= _SAME_FRAME), key=lambda k: -likeness[k])
         return self._give(alike, (campaign_id([f"{int(token):010x}"]) for token in _steadiest(frame)))
+
+    def is_harvest(self, frame: npt.NDArray[np.uint64]) -> bool:
+        """Tell whether the earlier run called a campaign with this frame a harvest."""
+        own = set(frame_sketch(frame)) if self._harvests else set()
+        return any(_likeness(own, other) >= _SAME_FRAME for other in self._harvests)
 
     def name_accounts(self, account_ids: list[str]) -> str:
         """Return the id of a campaign without a frame: the known one with most of the same accounts, else a new one.
@@ -85,3 +94,7 @@ class KnownCampaigns:
         name = next(name for name in chain(alike, anchors) if name not in self._given)
         self._given.add(name)
         return name
+
+
+def _likeness(one: set[str], other: set[str]) -> float:
+    return len(one & other) / max(1, len(one | other))

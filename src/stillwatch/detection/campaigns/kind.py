@@ -29,13 +29,12 @@ def passes_for_harvest(family: FamilyFacts) -> bool:
     """Tell whether a family has the shape of a harvest: many owners, one frame, items that do not recur."""
     again = family.repeating / family.owners
     made_by_program = any(family.coverage >= filled and again >= repeated for filled, repeated in (FRAME, THIN_FRAME))
-    return (
-        family.effective_owners >= MIN_OWNERS
-        and family.rows.size >= MIN_EXCHANGES
-        and family.overlap.share < SHARED_OUT
-        and family.public < PUBLIC_PART
-        and made_by_program
-    )
+    return unexplained(family) and family.rows.size >= MIN_EXCHANGES and made_by_program
+
+
+def unexplained(family: FamilyFacts) -> bool:
+    """Tell whether neither one customer, nor a list that many ask, nor a public prompt explains a family."""
+    return family.effective_owners >= MIN_OWNERS and family.overlap.share < SHARED_OUT and family.public < PUBLIC_PART
 
 
 def may_be_one_customer(family: FamilyFacts, *, owners_known: bool) -> bool:
