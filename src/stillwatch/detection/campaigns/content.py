@@ -30,7 +30,7 @@ Mask = npt.NDArray[np.bool_]
 
 SEED_RATE: Final = 0.02
 """Part of history's accounts that are as novel as an account from which a community may grow."""
-MEMBER_RATE: Final = 0.005
+MEMBER_RATE: Final = 0.01
 """Part of history's accounts that look as much like the community as the least of its members."""
 MIN_NOVEL: Final = 3
 MIN_SEEDS: Final = 4
@@ -44,6 +44,7 @@ _MAX_GROUPS = 8
 _ROUNDS = 2
 _SAME_MEMBERS = 0.5
 _ONE_CROWD = 0.85
+_ONE_TOPIC = 4.0
 _LEAST_GAIN = 2.0
 _DIRECTION_ROWS = 50
 _LEIDEN_SEED = 0
@@ -145,6 +146,10 @@ def _seed_groups(population: Population, history: Population, usable: Mask, weig
     if seeds.size < MIN_SEEDS:
         return []
     rows = _few_rows(population, np.flatnonzero(novel), seeds)
+    topical = _dispersals(population, rows, seeds, weights) > _ONE_TOPIC
+    seeds, rows = seeds[~topical], rows[~np.isin(population.row_account[rows], seeds[topical])]
+    if seeds.size < MIN_SEEDS:
+        return []
     counts, sums = _directions(population, rows, seeds, weights)
     label = _joined(sums / counts[:, None], _alike(sums))
     sizes = np.bincount(label)
