@@ -28,7 +28,7 @@ from stillwatch.statistics import binomial_tail, effective_number
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-SEED_RATE: Final = 0.02
+SEED_RATE: Final = 0.04
 """Part of history's accounts that are as novel as an account from which a community may grow."""
 MEMBER_RATE: Final = 0.01
 """Part of history's accounts that look as much like the community as the least of its members."""
@@ -38,6 +38,7 @@ MIN_ACCOUNTS: Final = 6
 OWN_TOPIC: Final = 2.0
 """An account whose prompts are so many times more alike than others' has a topic of its own and is no member."""
 
+_LEVELS = (MEMBER_RATE, MEMBER_RATE / 5)
 _MAX_SEEDS = 4_000
 _NEIGHBOURS = 10
 _MAX_GROUPS = 8
@@ -88,11 +89,11 @@ class ContentCommunity:
 
 @dataclass(frozen=True, slots=True)
 class _Members:
-    """Accounts of one group, the rows that made them members, and how often history's accounts would be."""
+    """Accounts of one group, the rows that made them members, and the chance of so many, were all as in history."""
 
     accounts: Ints
     rows: Mask
-    rate: float
+    chance: float
     rest: float = 0.0
 
 
@@ -233,11 +234,20 @@ def _judged(population: Population, history: Population, usable: Mask, contrasts
         likely = usable & (here[:, number] > 0)
         enough = np.bincount(population.row_account[likely], minlength=len(population)) >= MIN_NOVEL
         accounts = np.flatnonzero(enough & (gains > least))
-        rate = ((usual > least).sum() + 1) / (len(history) + 1)
         if accounts.size >= MIN_SEEDS:
             own = usable & np.isin(population.row_account, accounts)
             rest = _ordinariness(here[own, number], there[:, number])
-            yield _Members(accounts, likely & own, float(rate), rest)
+            yield _Members(accounts, likely & own, _chance(gains[enough], usual, len(population)), rest)
+
+
+def _chance(gains: Floats, usual: Floats, accounts: int) -> float:
+    """Return the chance of so many accounts above a level that so few of history's reach; the better of two levels."""
+    p_values = []
+    for rate in _LEVELS:
+        level = max(_LEAST_GAIN, float(np.quantile(usual, 1 - rate)))
+        reached = ((usual > level).sum() + 1) / (usual.size + 1)
+        p_values.append(binomial_tail(int((gains > level).sum()), accounts, float(reached)))
+    return min(p_values) * len(_LEVELS)
 
 
 def _ordinariness(own: Floats, usual: Floats) -> float:
@@ -270,7 +280,6 @@ def _describe(
     sample = _few_rows(population, rows, accounts)
     traffic = np.bincount(population.row_account[usable], minlength=len(population))[accounts]
     per_owner = np.bincount(np.unique(owners.number[account], return_inverse=True)[1])
-    chance = binomial_tail(accounts.size, len(population), members.rate)
     return ContentCommunity(
         rows=rows,
         row_account=account,
@@ -283,7 +292,7 @@ def _describe(
         overlap=measure_overlap(
             population.store.content[sample], population.row_account[sample], population.store.minhash(sample)
         ),
-        p_value=min(1.0, chance * tried),
+        p_value=min(1.0, members.chance * tried),
         asking=float((population.store.cues[rows] != 0).mean()),
     )
 
