@@ -147,11 +147,11 @@ def _seed_groups(population: Population, history: Population, usable: Mask, weig
     if seeds.size < MIN_SEEDS:
         return []
     rows = _few_rows(population, np.flatnonzero(novel), seeds)
-    topical = _dispersals(population, rows, seeds, weights) > _ONE_TOPIC
-    seeds, rows = seeds[~topical], rows[~np.isin(population.row_account[rows], seeds[topical])]
+    counts, sums = _directions(population, rows, seeds, weights)
+    various = ~(_dispersals(counts, sums) > _ONE_TOPIC)
+    seeds, counts, sums = seeds[various], counts[various], sums[various]
     if seeds.size < MIN_SEEDS:
         return []
-    counts, sums = _directions(population, rows, seeds, weights)
     label = _joined(sums / counts[:, None], _alike(sums))
     sizes = np.bincount(label)
     large = [number for number in np.argsort(-sizes, kind="stable")[:_MAX_GROUPS] if sizes[number] >= MIN_SEEDS]
@@ -271,13 +271,15 @@ def _describe(
 ) -> ContentCommunity | None:
     """Return what there is to know of a community, None where too few accounts are left without those of own topics."""
     rows = np.flatnonzero(members.rows)
-    dispersals = _dispersals(population, _few_rows(population, rows, members.accounts), members.accounts, weights)
-    accounts = members.accounts[~(dispersals > OWN_TOPIC)]
+    sample = _few_rows(population, rows, members.accounts)
+    counts, sums = _directions(population, sample, members.accounts, weights)
+    various = ~(_dispersals(counts, sums) > OWN_TOPIC)
+    accounts = members.accounts[various]
     if accounts.size < MIN_ACCOUNTS:
         return None
     rows = rows[np.isin(population.row_account[rows], accounts)]
     account = population.row_account[rows]
-    sample = _few_rows(population, rows, accounts)
+    sample = sample[np.isin(population.row_account[sample], accounts)]
     traffic = np.bincount(population.row_account[usable], minlength=len(population))[accounts]
     per_owner = np.bincount(np.unique(owners.number[account], return_inverse=True)[1])
     return ContentCommunity(
@@ -288,7 +290,7 @@ def _describe(
         rest=members.rest,
         owners=per_owner.size,
         effective_owners=effective_number(per_owner),
-        dispersal=float(np.nanmedian(_dispersals(population, sample, accounts, weights))),
+        dispersal=float(np.nanmedian(_dispersals(counts[various], sums[various]))),
         overlap=measure_overlap(
             population.store.content[sample], population.row_account[sample], population.store.minhash(sample)
         ),
@@ -297,9 +299,8 @@ def _describe(
     )
 
 
-def _dispersals(population: Population, rows: Ints, accounts: Ints, weights: Floats) -> Floats:
+def _dispersals(counts: Ints, sums: Floats) -> Floats:
     """Return, per account, how many times more alike its prompts are than its and others'; NaN with one prompt."""
-    counts, sums = _directions(population, rows, accounts, weights)
     total, everyone = sums.sum(axis=0), counts.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         within = ((sums**2).sum(axis=1) - counts) / (counts * (counts - 1))
