@@ -108,6 +108,27 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert "stopped" in capsys.readouterr().err
 
 
+def test_ctrl_c_that_a_library_made_an_error_of_its_own_is_130_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_app: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            pass
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(entry, "get_command", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert run(monkeypatch, "detect") == 130
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "stopped" in capsys.readouterr().err
+
+
 def test_a_plug_in_adds_a_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     group = typer.Typer()
     group.command("inner")(lambda: typer.echo("from a group"))

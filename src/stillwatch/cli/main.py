@@ -1,12 +1,15 @@
 """Entry point: the list of verbs, and what happens to errors."""
 
+import contextlib
 import errno
 import os
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import typer
 from typer.main import get_command
@@ -69,29 +72,66 @@ def _add_verbs() -> None:
 
 def main() -> None:
     """Run the command line; every error that is meant for a person becomes text and an exit code."""
+    with _hearing_interrupts() as heard:
+        try:
+            _run()
+        except StillwatchError as error:
+            typer.echo(f"stillwatch: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _stop()
+        except SystemExit as end:
+            if end.code != _INTERRUPTED:
+                raise
+            _stop()
+        except Exception as error:
+            if heard:
+                _stop()
+            if os.environ.get("STILLWATCH_DEBUG"):
+                raise
+            _report(error)
+
+
+@contextlib.contextmanager
+def _hearing_interrupts() -> Iterator[list[int]]:
+    """Yield a list that every Ctrl-C is put into, since the engine turns the interrupt into an error of its own."""
+    heard: list[int] = []
+
+    def hear(number: int, _frame: FrameType | None) -> NoReturn:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler:  # ignored, as by a process in the background, or another's affair
+        yield heard
+        return
+    signal.signal(signal.SIGINT, hear)
     try:
-        _add_verbs()
-        command = get_command(app)
-        config = Path(CONFIG_FILE)
-        verbs = getattr(command, "commands", {})
-        options = {name: _options(name, verb.params) for name, verb in verbs.items()}
-        command(prog_name="stillwatch", default_map=check_config(load_config(config), options, config))
-    except StillwatchError as error:
-        typer.echo(f"stillwatch: {error}", err=True)
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and end.code != _INTERRUPTED:
-            raise
-        typer.echo("stillwatch: stopped; files that were not finished were not written", err=True)
-        sys.exit(_INTERRUPTED)
-    except Exception as error:
-        if os.environ.get("STILLWATCH_DEBUG"):
-            raise
-        if isinstance(error, OSError) and error.errno in _NOT_OURS:
-            typer.echo(f"stillwatch: {error.filename or 'a file'}: {error.strerror}", err=True)
-            sys.exit(UsageError.exit_code)
-        typer.echo(_bug(error), err=True)
-        sys.exit(1)
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _run() -> None:
+    _add_verbs()
+    command = get_command(app)
+    config = Path(CONFIG_FILE)
+    verbs = getattr(command, "commands", {})
+    options = {name: _options(name, verb.params) for name, verb in verbs.items()}
+    command(prog_name="stillwatch", default_map=check_config(load_config(config), options, config))
+
+
+def _stop() -> NoReturn:
+    typer.echo("stillwatch: stopped; files that were not finished were not written", err=True)
+    sys.exit(_INTERRUPTED)
+
+
+def _report(error: Exception) -> NoReturn:
+    if isinstance(error, OSError) and error.errno in _NOT_OURS:
+        typer.echo(f"stillwatch: {error.filename or 'a file'}: {error.strerror}", err=True)
+        sys.exit(UsageError.exit_code)
+    typer.echo(_bug(error), err=True)
+    sys.exit(1)
 
 
 def _options(verb: str, parameters: Iterable[Any]) -> dict[str, str]:
