@@ -35,10 +35,15 @@ unit: .venv/.dev ## the tests, with branch coverage of src/
 docs: .venv/.dev ## write the reference pages that are made from code
 	$(BIN)/python docs/reference/cli.py
 
-bench: .venv/.bench ## what sketching, features and detection cost and find, as tables (an hour)
+bench: .venv/.bench ## what everything costs and finds, as tables (hours; what was found is kept in out/bench)
 	$(BIN)/python benchmarks/sketch.py
 	$(BIN)/python benchmarks/engine.py
-	$(BIN)/python benchmarks/detection.py --corpora $(CORPORA)
+	$(BIN)/python benchmarks/whole.py
+	@mkdir -p out/bench
+	for table in calibration detection containment; do \
+	  $(BIN)/python benchmarks/$$table.py --corpora $(CORPORA) --json out/bench/$$table.jsonl \
+	    --out benchmarks/$$table.md || exit 1; done
+	$(BIN)/python benchmarks/adaptive.py --seed 1 --seed 2 --customers 300 --step-hours 12 --out out/bench/adaptive
 
 lock: .venv/.uv ## resolve requirements/*.lock anew from pyproject.toml, without what is younger than a week
 	$(call resolve,run)

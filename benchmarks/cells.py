@@ -48,7 +48,8 @@ KINDS = Section(
     "60 accounts, half of their traffic cover.",
     (
         *(f"{family}-60" for family in ("reasoning", "tags", "grading", "tasks", "cleaning")),
-        *(f"{family}-60" for family in ("alignment", "replay", "tools", "forwarded+share4")),
+        *(f"{family}-60" for family in ("alignment", "replay", "tools")),
+        "forwarded-60+share4",
     ),
 )
 CONDUCT = Section(
@@ -57,6 +58,7 @@ CONDUCT = Section(
     "`+talksN` adds conversations that the range writes, where the corpora hold too few.",
     (
         *("evolinstruct-1", "alpaca-1", "tags-1", "tasks-2000+talks4000", "tasks-2000+swarm", "tasks-20000+swarm"),
+        "tags-20000+pace0.5+benign20000+talks200000",
         *("tags-60+pace2", "tags-6+pace860+talks20000", "tags-60+search", "tasks-60+pivot"),
         *("evolinstruct-60+failover", "math-60+share4+failover", "reasoning-60+pool", "rubric-60+stolen"),
         *("evolinstruct-60+cloud", "selfinstruct-20+first", "selfinstruct-20+second"),

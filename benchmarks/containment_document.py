@@ -11,7 +11,7 @@ from runs import Found, made
 from tables import NOTHING, Pooled, Target, markdown, short, target_table
 
 _HEAD = (
-    *("scenario", "harvested, median", "from", "to", "pooled", "if accounts alone were held"),
+    *("scenario", "harvested, median (range)", "pooled", "if accounts alone were held"),
     *("requests of a fresh account, median", "fresh accounts known within 20"),
     *("ordinary accounts hit", "new customers hit", "their exchanges hit"),
 )
@@ -107,8 +107,12 @@ def _median_target(wanted: str, values: dict[str, list[float]], bound: float) ->
         return Target(wanted, NOTHING, None)
     middles = {cell: median(found) for cell, found in values.items() if found}
     worst = max(middles, key=lambda cell: middles[cell])
-    measured = f"{_number(median(every))} ({_number(min(every))} to {_number(max(every))}, {len(every)} windows)"
+    measured = f"{_spread(every)}, {len(every)} windows"
     return Target(wanted, measured, median(every) <= bound, f"{worst}: {_number(middles[worst])}")
+
+
+def _spread(values: list[float]) -> str:
+    return f"{_number(median(values))} ({_number(min(values))} to {_number(max(values))})"
 
 
 def _number(value: float) -> str:
@@ -129,7 +133,7 @@ def _row(name: str, line: Replays) -> list[str]:
     shares, fresh = line.shares(), line.fresh()
     return [
         name,
-        *([_number(found) for found in (median(shares), min(shares), max(shares))] if shares else [NOTHING] * 3),
+        _spread(shares) if shares else NOTHING,
         line.pooled("harvested_before_containment", "all").show(),
         line.pooled("harvested_before_containment", "all", "if_only_accounts_were_contained").show(),
         _number(median(fresh)) if fresh else NOTHING,

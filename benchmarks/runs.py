@@ -64,7 +64,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     options.add_argument(
         "--json", type=Path, help="keep what is found here, a line for each cell and seed, as it comes"
     )
-    options.add_argument("--resume", action="store_true", help="measure only what the file of --json lacks")
+    options.add_argument("--resume", action="store_true", help="measure only what the file of --json lacks; same code")
     options.add_argument("--from", dest="source", type=Path, help="measure nothing: write the document from this file")
     options.add_argument("--out", type=Path, help="write the document here too")
     return options
