@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.detection.campaigns.alternatives import authorised_use
 from stillwatch.detection.exposure import exposure_of
-from stillwatch.detection.findings.model import Alternative, Campaign, Member
+from stillwatch.detection.findings.model import Campaign, Member
 from stillwatch.detection.moments import rfc3339
 from stillwatch.detection.owners import Owners
 from stillwatch.detection.population import Population
@@ -97,13 +98,7 @@ def _campaign(population: Population, accounts: Ints, entry: RegistryEntry, mode
         models=sorted({population.store.models[number] for number in population.store.model[rows]}),
         templates=[],
         evidence=[],
-        alternatives=[
-            Alternative(
-                explanation=f"authorised use ({entry.kind}) by {entry.holder}, registry entry {entry.id}",
-                kept=True,
-                why=f"{busiest} exchanges on its busiest day; {'any number' if limit is None else limit} are allowed",
-            )
-        ],
+        alternatives=[authorised_use(entry, busiest)],
         recommended_action="watch" if beyond else "allow",
         exposure=exposure_of(population.store, rows, []),
     )

@@ -11,12 +11,8 @@ from stillwatch.detection.campaigns.build import judge_families
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.content import ContentCommunity, find_content_communities
 from stillwatch.detection.campaigns.identity import KnownCampaigns
-from stillwatch.detection.campaigns.untemplated import (
-    MAX_DISPERSAL,
-    build_untemplated,
-    kind_of_content,
-    unexplained_rows,
-)
+from stillwatch.detection.campaigns.kind import MAX_DISPERSAL, kind_of_content
+from stillwatch.detection.campaigns.untemplated import build_untemplated, unexplained_rows
 from stillwatch.detection.owners import resolve_owners
 
 WORDS = sorted({word(random.Random(number)) for number in range(4_000)})

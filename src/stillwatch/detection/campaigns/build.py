@@ -5,18 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.detection.campaigns.alternatives import alternatives_of_family
+from stillwatch.detection.campaigns.assemble import Parts, assemble, members_of, sent_in, tied_accounts
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.coincidence import InnocentFrames, pair_rate
 from stillwatch.detection.campaigns.evidence import group_p_value, weigh_frame
 from stillwatch.detection.campaigns.families import FamilyFacts, find_families
 from stillwatch.detection.campaigns.grouping import Group, group_families
 from stillwatch.detection.campaigns.identity import KnownCampaigns, frame_sketch
-from stillwatch.detection.campaigns.infrastructure import ADDRESS_KINDS, IDENTITY_KINDS, shared_keys, shared_values
-from stillwatch.detection.campaigns.kind import alternatives, kind_of, passes_for_harvest, unexplained
-from stillwatch.detection.campaigns.response import campaign_action, confidence_of
-from stillwatch.detection.exposure import exposure_of
-from stillwatch.detection.findings.model import Campaign, Confidence, Kind, Member, Template
-from stillwatch.detection.moments import rfc3339
+from stillwatch.detection.campaigns.kind import kind_of, passes_for_harvest, unexplained
+from stillwatch.detection.findings.model import Campaign, Kind, Member, Template
 from stillwatch.detection.population import Population
 
 Ints = npt.NDArray[np.int64]
@@ -116,51 +114,32 @@ def _part(population: Population, accounts: npt.NDArray[np.bool_]) -> Population
 
 
 def _campaign(case: Casefile, known: KnownCampaigns, group: Group, p_value: float, community: Ints) -> Campaign:
-    population = case.population
     evidence, capabilities = weigh_frame(case, group, p_value)
-    shared = shared_values(case.links, group.accounts, IDENTITY_KINDS | ADDRESS_KINDS)
-    confidence: Confidence = confidence_of(evidence) if group.kind == "harvest" else _certainty(group)
-    seen = population.store.ts_us[group.rows]
-    ids = population.ids
-    models = np.unique(population.store.model[group.rows])
-    return Campaign(
-        campaign_id=known.name(group),
-        kind=group.kind,
-        confidence=confidence,
-        p_value=p_value,
-        accounts=_members(case, group, community, linked=group.kind == "harvest"),
-        exchanges=int(group.rows.size),
-        first_seen=rfc3339(int(seen.min())),
-        last_seen=rfc3339(int(seen.max())),
-        models=sorted(population.store.models[number] for number in models),
-        templates=[_template(family, ids) for family in group.families],
-        evidence=evidence,
-        alternatives=alternatives(group.families[0], p_value, owners_known=case.owners.known),
-        recommended_action=campaign_action(group.kind, confidence, evidence, calibrated=case.past is not None),
-        exposure=exposure_of(population.store, group.rows, capabilities),
-        shared_keys=shared_keys(case.links, shared.accounts, ids) if shared.kinds else [],
+    return assemble(
+        case,
+        Parts(
+            campaign_id=known.name(group),
+            kind=group.kind,
+            p_value=p_value,
+            sent=sent_in(case.population, group.rows),
+            members=_members(case, group, community, linked=group.kind == "harvest"),
+            evidence=evidence,
+            alternatives=alternatives_of_family(group.families[0], p_value, owners_known=case.owners.known),
+            tied=tied_accounts(case, group.accounts),
+            may_block=case.past is not None,
+            templates=[_template(family, case.population.ids) for family in group.families],
+            capabilities=capabilities,
+        ),
     )
-
-
-def _certainty(group: Group) -> Confidence:
-    return "low" if group.kind == "unclear" else "moderate"
 
 
 def _members(case: Casefile, group: Group, community: Ints, *, linked: bool) -> list[Member]:
     population = case.population
-    ids, traffic = population.ids, population.ints("exchanges")
     accounts, counts = np.unique(population.row_account[group.rows], return_counts=True)
-    members = [
-        Member(
-            account_id=ids[account],
-            role="victim" if case.victims[account] else "harvester",
-            share=min(1.0, float(count / traffic[account])),
-        )
-        for account, count in zip(accounts, counts, strict=True)
-    ]
+    members = members_of(case, accounts, counts / population.ints("exchanges")[accounts], "harvester")
     if linked:
         beside = np.setdiff1d(np.flatnonzero(np.isin(community, _own_communities(community, accounts))), accounts)
-        members += [Member(account_id=ids[account], role="linked", share=0.0) for account in beside]
+        members += [Member(account_id=population.ids[account], role="linked", share=0.0) for account in beside]
     return sorted(members, key=lambda member: member.account_id)
 
 

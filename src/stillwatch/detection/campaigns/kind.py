@@ -1,10 +1,16 @@
-"""What a family of exchanges is: harvest, public benchmark, one organisation's application, or unclear.
+"""What a campaign is: harvest, public benchmark, one organisation's application, or unclear.
+
+Families are judged by their frame. Of communities without one, what is new can be a new population, a fashion, a school
+term. So these are called a harvest only if three things hold together that customers do not do: the members share out
+one kind of work instead of having topics of their own, each does a good deal of it, and it is not all that they do, or
+else it asks for what a student model is trained on.
 
 The thresholds are few, stated once, and were frozen on windows other than those reported in benchmarks/README.md.
 """
 
+from stillwatch.detection.campaigns.content import ContentCommunity
 from stillwatch.detection.campaigns.families import FamilyFacts
-from stillwatch.detection.findings.model import Alternative, Kind
+from stillwatch.detection.findings.model import Kind
 
 BENCHMARK_OVERLAP = 0.3
 """From this part of items on that other accounts ask too, the accounts run one list instead of sharing it out."""
@@ -23,6 +29,13 @@ PUBLIC_PART = 0.5
 FEW_OWNERS = 10.0
 """Where nothing tells who owns an account, fewer effective owners may be one customer's keys all the same."""
 ASKING = 0.5
+
+MIN_EFFECTIVE = 6.0
+MAX_DISPERSAL = 1.2
+"""Prompts of one customer are more alike than this, compared with those of others; dealt-out work is not."""
+MIN_PER_ACCOUNT = 4.0
+MIN_REST = 0.7
+"""Members whose other prompts are less ordinary than this are, as far as content tells, a new kind of customer."""
 
 
 def passes_for_harvest(family: FamilyFacts) -> bool:
@@ -60,34 +73,19 @@ def kind_of(family: FamilyFacts, p_value: float, fpr: float, *, owners_known: bo
     return "unclear"
 
 
-def alternatives(family: FamilyFacts, p_value: float, *, owners_known: bool) -> list[Alternative]:
-    """Return the innocent explanations of a family, and why each was kept or dropped."""
-    one_customer = may_be_one_customer(family, owners_known=owners_known)
-    owners = "1 owner" if family.owners == 1 else f"{family.owners} owners"
-    declared = owners if owners_known else f"{family.owners} accounts, no owner being declared anywhere"
-    recurring = family.overlap.share >= SHARED_OUT
-    public = family.public >= PUBLIC_PART
-    return [
-        Alternative(
-            explanation="one customer's application with many keys or accounts",
-            kept=one_customer,
-            why=f"{declared}, {family.effective_owners:.1f} counted by their part of the traffic",
-        ),
-        Alternative(
-            explanation="strangers who run one public benchmark or question list, or a class with one assignment",
-            kept=recurring,
-            why=f"{family.overlap.share:.0%} of the items recur in other accounts; a shared list gives "
-            f"{BENCHMARK_OVERLAP:.0%} or more, work that is dealt out less than {SHARED_OUT:.0%}",
-        ),
-        Alternative(
-            explanation="a public prompt template or tool that many people use",
-            kept=public,
-            why=f"{family.public:.0%} of the frame is on the list of public templates",
-        ),
-        Alternative(
-            explanation="a prompt in fashion, copied from one source",
-            kept=family.repeating < FRAME[1] * family.owners,
-            why=f"{family.repeating} of {family.owners} owners sent it more than once; "
-            f"chance of so many sharing it: {p_value:.2g}",
-        ),
-    ]
+def kind_of_content(community: ContentCommunity, fpr: float) -> Kind:
+    """Return what a community is, judged by its members, never by the words themselves."""
+    if community.effective_owners < MIN_OWNERS:
+        return "single_organisation"
+    if community.overlap.share >= BENCHMARK_OVERLAP:
+        return "public_benchmark"
+    dealt_out = community.dispersal <= MAX_DISPERSAL and community.per_account >= MIN_PER_ACCOUNT
+    beside_other_work = community.rest >= MIN_REST
+    if (
+        community.p_value <= fpr
+        and community.effective_owners >= MIN_EFFECTIVE
+        and dealt_out
+        and (beside_other_work or community.asking >= ASKING)
+    ):
+        return "harvest"
+    return "unclear"

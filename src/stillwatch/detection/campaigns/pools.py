@@ -9,19 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.detection.campaigns.alternatives import alternatives_of_pool
+from stillwatch.detection.campaigns.assemble import Parts, assemble, members_of, sent_by
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.evidence import weigh_pool
 from stillwatch.detection.campaigns.identity import KnownCampaigns
-from stillwatch.detection.campaigns.infrastructure import (
-    ADDRESS_KINDS,
-    IDENTITY_KINDS,
-    shared_keys,
-    shared_values,
-)
-from stillwatch.detection.campaigns.response import campaign_action, confidence_of, independent_kinds
-from stillwatch.detection.exposure import exposure_of
-from stillwatch.detection.findings.model import Alternative, Campaign, Evidence, Kind, Member
-from stillwatch.detection.moments import rfc3339
+from stillwatch.detection.campaigns.infrastructure import ADDRESS_KINDS, IDENTITY_KINDS, shared_values
+from stillwatch.detection.campaigns.response import independent_kinds
+from stillwatch.detection.findings.model import Campaign, Evidence, Kind
 
 Ints = npt.NDArray[np.int64]
 
@@ -63,32 +58,21 @@ def _worth_a_look(case: Casefile, accounts: Ints, taken: Ints) -> bool:
 
 
 def _pool(case: Casefile, known: KnownCampaigns, accounts: Ints, evidence: list[Evidence], kind: Kind) -> Campaign:
-    population = case.population
-    ids = population.ids
-    keys = shared_keys(case.links, accounts, ids)
-    rows = np.flatnonzero(np.isin(population.row_account, accounts))
-    confidence = confidence_of(evidence) if kind == "harvest" else "low"
-    used = pc.is_in(case.model_days.column("account_id"), pa.array([ids[account] for account in accounts]))
-    models = set(case.model_days.column("model").filter(used).to_pylist())
-    return Campaign(
-        campaign_id=known.name_accounts([ids[account] for account in accounts]),
-        kind=kind,
-        confidence=confidence,
-        p_value=shared_values(case.links, accounts, IDENTITY_KINDS | ADDRESS_KINDS).p_value,
-        accounts=[
-            Member(account_id=ids[account], role="victim" if case.victims[account] else "linked", share=1.0)
-            for account in accounts
-        ],
-        exchanges=int(population.ints("exchanges")[accounts].sum()),
-        first_seen=rfc3339(int(population.ints("first_us")[accounts].min())),
-        last_seen=rfc3339(int(population.ints("last_us")[accounts].max())),
-        models=sorted(models),
-        templates=[],
-        evidence=evidence,
-        alternatives=_alternatives(kind),
-        recommended_action=campaign_action(kind, confidence, evidence, calibrated=_may_block(case, evidence)),
-        exposure=exposure_of(population.store, rows, []),
-        shared_keys=keys,
+    ids = [case.population.ids[account] for account in accounts]
+    used = case.model_days.filter(pc.is_in(case.model_days.column("account_id"), pa.array(ids)))
+    return assemble(
+        case,
+        Parts(
+            campaign_id=known.name_accounts(ids),
+            kind=kind,
+            p_value=shared_values(case.links, accounts, IDENTITY_KINDS | ADDRESS_KINDS).p_value,
+            sent=sent_by(case.population, accounts, set(used.column("model").to_pylist())),
+            members=members_of(case, accounts, 1.0, "linked"),
+            evidence=evidence,
+            alternatives=alternatives_of_pool(kind),
+            tied=accounts,
+            may_block=_may_block(case, evidence),
+        ),
     )
 
 
@@ -96,15 +80,3 @@ def _may_block(case: Casefile, evidence: list[Evidence]) -> bool:
     """Tell whether there is evidence of a kind beside the sharing, which is the linkage itself here."""
     beside = [piece for piece in evidence if piece.signal not in _SHARED]
     return case.past is not None and bool(independent_kinds(beside))
-
-
-def _alternatives(kind: Kind) -> list[Alternative]:
-    together = "they also acted together" if kind == "harvest" else "nothing that they did together speaks against it"
-    return [
-        Alternative(explanation="a family, an agency or a reseller that pays for others", kept=True, why=together),
-        Alternative(
-            explanation="one office, school or carrier behind one address",
-            kept=False,
-            why="two kinds of rare values are shared at least; one address alone does not tie accounts",
-        ),
-    ]

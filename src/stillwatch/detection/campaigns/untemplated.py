@@ -1,9 +1,6 @@
-"""Campaigns without a frame: what a community of accounts that write the same new things is, and what speaks for it.
+"""Campaigns without a frame: communities of accounts that write the same new things.
 
-What is new can be a new population, a fashion, a school term. So a community is called a harvest only if three things
-hold together that customers do not do: its members share out one kind of work instead of having topics of their own,
-each does a good deal of it, and it is not all that they do, or else it asks for what a student model is trained on.
-Novelty and content never block.
+Novelty and content never block; what makes such a community a harvest is in `kind`.
 """
 
 from collections.abc import Iterator
@@ -11,26 +8,17 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.detection.campaigns.alternatives import alternatives_of_content
+from stillwatch.detection.campaigns.assemble import Parts, assemble, members_of, sent_in, tied_accounts
 from stillwatch.detection.campaigns.build import Built, Judged
 from stillwatch.detection.campaigns.casefile import Casefile
 from stillwatch.detection.campaigns.content import ContentCommunity, find_content_communities
 from stillwatch.detection.campaigns.evidence import weigh_content
 from stillwatch.detection.campaigns.identity import KnownCampaigns
-from stillwatch.detection.campaigns.infrastructure import ADDRESS_KINDS, IDENTITY_KINDS, shared_keys, shared_values
-from stillwatch.detection.campaigns.kind import ASKING, BENCHMARK_OVERLAP, MIN_OWNERS
-from stillwatch.detection.campaigns.response import campaign_action, confidence_of
-from stillwatch.detection.exposure import exposure_of
-from stillwatch.detection.findings.model import Alternative, Campaign, Kind, Member
-from stillwatch.detection.moments import rfc3339
+from stillwatch.detection.campaigns.kind import kind_of_content
+from stillwatch.detection.findings.model import Campaign, Kind
 
 Ints = npt.NDArray[np.int64]
-
-MIN_EFFECTIVE = 6.0
-MAX_DISPERSAL = 1.2
-"""Prompts of one customer are more alike than this, compared with those of others; dealt-out work is not."""
-MIN_PER_ACCOUNT = 4.0
-MIN_REST = 0.7
-"""Members whose other prompts are less ordinary than this are, as far as content tells, a new kind of customer."""
 
 _EXPLAINED_EXCHANGES = 12
 _MOSTLY = 0.5
@@ -63,24 +51,6 @@ def unexplained_rows(case: Casefile, judged: Judged) -> npt.NDArray[np.bool_]:
     return unexplained
 
 
-def kind_of_content(community: ContentCommunity, fpr: float) -> Kind:
-    """Return what a community is, judged by its members, never by the words themselves."""
-    if community.effective_owners < MIN_OWNERS:
-        return "single_organisation"
-    if community.overlap.share >= BENCHMARK_OVERLAP:
-        return "public_benchmark"
-    dealt_out = community.dispersal <= MAX_DISPERSAL and community.per_account >= MIN_PER_ACCOUNT
-    beside_other_work = community.rest >= MIN_REST
-    if (
-        community.p_value <= fpr
-        and community.effective_owners >= MIN_EFFECTIVE
-        and dealt_out
-        and (beside_other_work or community.asking >= ASKING)
-    ):
-        return "harvest"
-    return "unclear"
-
-
 def _worth_telling(case: Casefile, known: KnownCampaigns, communities: list[ContentCommunity]) -> Iterator[Built]:
     for community in communities:
         kind = kind_of_content(community, case.fpr)
@@ -89,67 +59,21 @@ def _worth_telling(case: Casefile, known: KnownCampaigns, communities: list[Cont
 
 
 def _campaign(case: Casefile, known: KnownCampaigns, community: ContentCommunity, kind: Kind) -> Campaign:
-    population = case.population
-    ids = population.ids
-    evidence, capabilities = weigh_content(case, community)
-    shared = shared_values(case.links, community.accounts, IDENTITY_KINDS | ADDRESS_KINDS)
-    confidence = confidence_of(evidence) if kind == "harvest" else "low"
-    seen = population.store.ts_us[community.rows]
-    models = np.unique(population.store.model[community.rows])
-    return Campaign(
-        campaign_id=known.name_accounts([ids[account] for account in community.accounts]),
-        kind=kind,
-        confidence=confidence,
-        p_value=community.p_value,
-        accounts=_members(case, community),
-        exchanges=int(community.rows.size),
-        first_seen=rfc3339(int(seen.min())),
-        last_seen=rfc3339(int(seen.max())),
-        models=sorted(population.store.models[number] for number in models),
-        templates=[],
-        evidence=evidence,
-        alternatives=_alternatives(community),
-        # Content and novelty are no linkage: whatever else there is, this kind of campaign is not blocked.
-        recommended_action=campaign_action(kind, confidence, evidence, calibrated=False),
-        exposure=exposure_of(population.store, community.rows, capabilities),
-        shared_keys=shared_keys(case.links, shared.accounts, ids) if shared.kinds else [],
-    )
-
-
-def _members(case: Casefile, community: ContentCommunity) -> list[Member]:
     ids = case.population.ids
-    return [
-        Member(
-            account_id=ids[account],
-            role="victim" if case.victims[account] else "harvester",
-            share=min(1.0, float(share)),
-        )
-        for account, share in zip(community.accounts, community.shares, strict=True)
-    ]
-
-
-def _alternatives(community: ContentCommunity) -> list[Alternative]:
-    return [
-        Alternative(
-            explanation="a new group of customers, or a topic that is new to everybody",
-            kept=community.dispersal > MAX_DISPERSAL or (community.rest < MIN_REST and community.asking < ASKING),
-            why=f"prompts of one account are {community.dispersal:.2f} times as alike as those of two, customers' are "
-            f"over {MAX_DISPERSAL:g} times; what else they write is {community.rest:.0%} as ordinary as others'",
+    evidence, capabilities = weigh_content(case, community)
+    return assemble(
+        case,
+        Parts(
+            campaign_id=known.name_accounts([ids[account] for account in community.accounts]),
+            kind=kind,
+            p_value=community.p_value,
+            sent=sent_in(case.population, community.rows),
+            members=members_of(case, community.accounts, community.shares, "harvester"),
+            evidence=evidence,
+            alternatives=alternatives_of_content(community),
+            tied=tied_accounts(case, community.accounts),
+            # Content and novelty are no linkage: whatever else there is, this kind of campaign is not blocked.
+            may_block=False,
+            capabilities=capabilities,
         ),
-        Alternative(
-            explanation="one customer's application with many keys or accounts",
-            kept=community.effective_owners < MIN_EFFECTIVE,
-            why=f"{community.owners} owners, {community.effective_owners:.1f} counted by their part of the traffic",
-        ),
-        Alternative(
-            explanation="strangers who run one public benchmark or question list",
-            kept=community.overlap.share >= BENCHMARK_OVERLAP,
-            why=f"{community.overlap.share:.0%} of the items recur in other accounts; "
-            f"a shared list gives {BENCHMARK_OVERLAP:.0%} or more",
-        ),
-        Alternative(
-            explanation="people who try something out",
-            kept=community.per_account < MIN_PER_ACCOUNT,
-            why=f"half of the accounts sent at least {community.per_account:.0f} prompts of this kind",
-        ),
-    ]
+    )
