@@ -7,10 +7,10 @@ import msgspec
 import pyarrow.parquet as pq
 
 from stillwatch.detection.findings.model import Findings, Kind
-from stillwatch.detection.inputs import DetectRequest
 from stillwatch.detection.run import detect
 from stillwatch_range.campaigns import CampaignPlan
 from stillwatch_range.ids import stream
+from stillwatch_range.replay import request_for
 from stillwatch_range.scenario import Scenario, build_window
 from stillwatch_range.scoring import FLAGGED
 from stillwatch_range.text import ANALYST, invent_material
@@ -84,25 +84,13 @@ def _provider(directory: Path, name: str, accounts: int, seed: int) -> Outcome:
     )
     logs, out = directory / "logs", directory / "findings"
     truth = build_window(invent_material(own_seed, _TALKS), logs, scenario, own_seed)
-    findings = _detect(logs, out)
+    findings = detect(request_for(logs, out, quiet=False)).findings
     return Outcome(
         provider=name,
         exchanges=sum(pq.read_metadata(logs / part / "exchanges.parquet").num_rows for part in ("history", "window")),
         rows=_compare(truth, findings),
         report=str(out / "report.html"),
     )
-
-
-def _detect(logs: Path, out: Path) -> Findings:
-    request = DetectRequest(
-        logs=[logs / "window"],
-        history=[logs / "history"],
-        accounts=logs / "accounts.jsonl",
-        registry=logs / "registry.toml",
-        releases=logs / "releases.toml",
-        out=out,
-    )
-    return detect(request).findings
 
 
 def _compare(truth: Truth, findings: Findings) -> list[Row]:

@@ -99,7 +99,7 @@ def _path(name: str | None) -> Path | None:
     return None if name is None else Path(name)
 
 
-def request_for(logs: Path, out: Path) -> DetectRequest:
+def request_for(logs: Path, out: Path, *, quiet: bool = True) -> DetectRequest:
     """Return the request that looks at what `range build` wrote into `logs`."""
     return DetectRequest(
         logs=[logs / "window"],
@@ -108,7 +108,7 @@ def request_for(logs: Path, out: Path) -> DetectRequest:
         registry=logs / "registry.toml",
         releases=logs / "releases.toml",
         out=out,
-        quiet=True,
+        quiet=quiet,
     )
 
 

@@ -14,6 +14,14 @@ Sent = tuple[str, str, str, bool]
 """Account, what its verdict did, what its text did, and whether it was harvest."""
 
 
+def harvest(account: str, verdict: str = "allow", text: str = "allow") -> Sent:
+    return account, verdict, text, True
+
+
+def other(account: str, verdict: str = "allow", text: str = "allow") -> Sent:
+    return account, verdict, text, False
+
+
 def plan(family: str, accounts: int) -> TrueCampaign:
     return TrueCampaign(family=family, accounts=accounts, exchanges=1, mixing=0.0, share=0.1)
 
@@ -50,28 +58,28 @@ def scored(truth: Truth, sent: list[Sent], warned: list[str] | None = None) -> d
         "by_text": [ACTIONS.index(action) for _, _, action, _ in sent],  # type: ignore[arg-type]
         "by_text_warned": [ACTIONS.index(action) for action in warned or ["allow"] * len(sent)],  # type: ignore[arg-type]
     }
-    harvest = {
+    harvested = {
         f"e{number}": str(truth.accounts[account].campaign)
-        for number, (account, _, _, harvested) in enumerate(sent)
-        if harvested
+        for number, (account, _, _, taken) in enumerate(sent)
+        if taken
     }
     replayed = Replayed(pa.table(columns, schema=PASSAGE_SCHEMA), runs=3)
-    return score_passage(truth, harvest, replayed, step_hours=6, warned=warned is not None)
+    return score_passage(truth, harvested, replayed, step_hours=6, warned=warned is not None)
 
 
 def counts(found: dict[str, Any]) -> tuple[int, int]:
     return found["hits"], found["of"]
 
 
-SENT: list[Sent] = [
-    ("l0", "allow", "allow", True),
-    ("l0", "watch", "allow", True),
-    ("b0", "allow", "throttle", False),
-    ("l0", "throttle", "allow", True),
-    ("l0", "allow", "challenge", True),
-    ("l0", "block", "allow", True),
-    ("s0", "allow", "allow", True),
-    ("s0", "allow", "allow", True),
+SENT = [
+    harvest("l0"),
+    harvest("l0", "watch"),
+    other("b0", text="throttle"),
+    harvest("l0", "throttle"),
+    harvest("l0", text="challenge"),
+    harvest("l0", "block"),
+    harvest("s0"),
+    harvest("s0"),
 ]
 
 
@@ -99,19 +107,19 @@ def test_what_harder_actions_alone_would_hold_back(truth: Truth) -> None:
 
 
 def test_cover_of_a_campaign_is_no_harvest(truth: Truth) -> None:
-    sent: list[Sent] = [("l0", "allow", "allow", False), ("l0", "allow", "allow", True), ("l0", "block", "allow", True)]
+    sent = [other("l0"), harvest("l0"), harvest("l0", "block")]
     assert counts(scored(truth, sent)["harvested_before_containment"]["all"]) == (1, 2)
 
 
 def test_fresh_accounts_come_after_the_campaign_is_known(truth: Truth) -> None:
-    sent: list[Sent] = [
-        ("l0", "allow", "allow", True),
-        ("l1", "allow", "allow", True),  # still before
-        ("l0", "block", "allow", True),
-        ("l1", "block", "allow", True),
-        ("l2", "allow", "allow", False),
-        ("l2", "allow", "allow", True),
-        ("l2", "allow", "block", True),
+    sent = [
+        harvest("l0"),
+        harvest("l1"),  # still before
+        harvest("l0", "block"),
+        harvest("l1", "block"),
+        other("l2"),
+        harvest("l2"),
+        harvest("l2", text="block"),
     ]
     found = scored(truth, sent)["fresh_account_requests"]
     assert found["all"]["median_of_accounts"] == 2
@@ -122,25 +130,21 @@ def test_fresh_accounts_come_after_the_campaign_is_known(truth: Truth) -> None:
 
 
 def test_a_fresh_account_that_is_never_recognised_counts_as_the_longest(truth: Truth) -> None:
-    sent: list[Sent] = [
-        ("l0", "block", "allow", True),
-        ("l1", "allow", "allow", True),
-        ("l2", "allow", "block", True),
-    ]
+    sent = [harvest("l0", "block"), harvest("l1"), harvest("l2", text="block")]
     found = scored(truth, sent)["fresh_account_requests"]["all"]
     assert found["median_of_accounts"] is None
     assert counts(found["recognised"]) == (1, 2)
 
 
 def test_innocents_are_counted_by_exchange_and_by_account(truth: Truth) -> None:
-    sent: list[Sent] = [
-        ("l0", "allow", "allow", True),
-        ("n0", "throttle", "allow", False),
-        ("n0", "allow", "challenge", False),
-        ("n1", "watch", "allow", False),
-        ("k0", "block", "allow", False),
-        ("b0", "allow", "allow", False),
-        ("d0", "allow", "block", False),
+    sent = [
+        harvest("l0"),
+        other("n0", "throttle"),
+        other("n0", text="challenge"),
+        other("n1", "watch"),
+        other("k0", "block"),
+        other("b0"),
+        other("d0", text="block"),
     ]
     found = scored(truth, sent)["innocents_contained"]
     assert counts(found["new_customer"]["exchanges"]) == (2, 3)
@@ -153,7 +157,7 @@ def test_innocents_are_counted_by_exchange_and_by_account(truth: Truth) -> None:
 
 
 def test_an_indicator_received_is_shown_side_by_side(truth: Truth) -> None:
-    sent: list[Sent] = [("l0", "allow", "allow", True), ("l0", "allow", "allow", True), ("l1", "allow", "allow", True)]
+    sent = [harvest("l0"), harvest("l0"), harvest("l1")]
     found = scored(truth, sent, warned=["allow", "challenge", "challenge"])
     assert counts(found["harvested_before_containment"]["all"]) == (3, 3)
     assert counts(found["with_indicators"]["harvested_before_containment"]["all"]) == (1, 3)
@@ -170,6 +174,6 @@ def test_a_window_that_the_run_did_not_look_at_is_an_error(truth: Truth) -> None
 
 def test_without_campaigns_there_is_nothing_to_harvest(truth: Truth) -> None:
     calm = Truth(accounts=truth.accounts, campaigns={})
-    found = scored(calm, [("b0", "allow", "allow", False)])["harvested_before_containment"]["all"]
+    found = scored(calm, [other("b0")])["harvested_before_containment"]["all"]
     assert found["value"] is None
     assert found["median_of_campaigns"] is None
