@@ -109,6 +109,11 @@ def test_equal_shares_are_as_many_as_they_are(shares: int, size: int) -> None:
     assert effective_number(np.full(shares, size)) == pytest.approx(shares)
 
 
+def test_one_busy_account_does_not_hide_the_others() -> None:
+    assert effective_number(np.array([12, 48, 5, 4, 136, 37])) > 3
+    assert effective_number(np.array([500, 2, 2, 2])) < 1.1
+
+
 @given(st.lists(st.integers(0, 2**40), max_size=20))
 def test_the_effective_number_lies_between_one_and_the_shares_that_are_not_empty(counts: list[int]) -> None:
     filled = sum(count > 0 for count in counts)

@@ -74,6 +74,10 @@ def uniform_p_value(values: Floats) -> float:
 
 
 def effective_number(counts: npt.NDArray[np.integer]) -> float:
-    """Return the inverse Herfindahl index: how many equal shares are as concentrated as these counts (0 if none)."""
-    total = float(counts.sum())
-    return total * total / float((counts.astype(np.float64) ** 2).sum()) if total else 0.0
+    """Return how many equal shares are as concentrated as these counts (0 if none): exp of their Shannon entropy.
+
+    The Hill number of order 1 (Jost 2006). That of order 2, the inverse Herfindahl index, sees little but the busiest,
+    and a crew's accounts take turns at being that.
+    """
+    shares = counts[counts > 0] / max(1, counts.sum())
+    return float(np.exp(special.entr(shares).sum())) if shares.size else 0.0

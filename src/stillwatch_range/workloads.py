@@ -22,6 +22,7 @@ from stillwatch_range.timing import Rhythm
 
 _RUSH_DAYS = 1.5
 """How long after a release those are at work who waited for it."""
+_CLIENT = ("name", "city", "thing", "audience", "tone")
 _TEAM = 12
 """People who share one key."""
 _REFUSED = 0.7
@@ -131,7 +132,8 @@ def heavy_accounts(
     ]
     variants_of = _items(source, material, workload, earlier=known)
     pools = [rng.sample(items, min(workload.pool or len(items), len(items))) for items in variants_of]
-    queue = rng.sample(variants_of[0], len(variants_of[0]))
+    shared_out = variants_of if workload.tied == "agency" else variants_of[:1]
+    queues = [rng.sample(items, len(items)) for items in shared_out]
     days = (release_day, release_day + _RUSH_DAYS) if workload.at_release else None
     for number, account in enumerate(accounts):
         shifts = _shifts(world, account, workload, days)
@@ -140,6 +142,7 @@ def heavy_accounts(
                 pool = pools[number % len(pools)]
                 talks = rng.sample(pool, min(len(pool), round(mean * rng.uniform(0.6, 1.5))))
             else:
+                queue = queues[number % len(queues)]
                 talks = [queue.pop() for _ in range(min(len(queue), round(mean * rng.uniform(0.6, 1.4))))]
             part.extend(
                 Work(talk, shift=rng.choice(shifts) if part is account.window else None)
@@ -190,6 +193,8 @@ def _items(source: Source, material: Material, workload: Workload, *, earlier: b
         made = list(islice(variants(source, _REFUSED), count))
     elif workload.made_of == "talks":
         made = [source.talks.take() for _ in range(count)]
+    elif workload.tied == "agency":
+        return [_of_client(source, words, count // workload.accounts + 1) for _ in range(workload.accounts)]
     else:
         made = [_written(source, words) for _ in range(count)]
     if system is None:
@@ -197,11 +202,19 @@ def _items(source: Source, material: Material, workload: Workload, *, earlier: b
     return [[tuple(turn._replace(system=system) for turn in talk) for talk in made]]
 
 
-def _written(source: Source, words: Words) -> Dialogue:
+def _of_client(source: Source, words: Words, count: int) -> list[Dialogue]:
+    """Return conversations about one client of an agency, who stays the same with what it sells and to whom."""
+    client = {slot: fill_around(source.rng, f"{{{slot}}}", words, {}) for slot in _CLIENT}
+    return [_written(source, words, client) for _ in range(count)]
+
+
+def _written(source: Source, words: Words, known: dict[str, str] | None = None) -> Dialogue:
     """Return one conversation: a wording, and where there are any, some that follow it."""
     rng = source.rng
     form = rng.choice(words["frame"])
-    given = {"answer": invent_answer(rng)} if "{answer}" in form else {}
+    given = dict(known or {})
+    if "{answer}" in form:
+        given["answer"] = invent_answer(rng)
     if "{task}" in form:
         given["task"] = source.task()
     turns = [Turn(fill_around(rng, form, words, given))]

@@ -112,3 +112,11 @@ def test_a_red_team_is_refused_like_an_attacker(material: Material) -> None:
 def test_an_unknown_use_is_an_error(material: Material) -> None:
     with pytest.raises(UsageError, match="unknown workload 'poetry'"):
         accounts_of(material, replace(CLASSIFIER, name="poetry"))
+
+
+def test_a_client_of_an_agency_stays_the_same_client(material: Material) -> None:
+    accounts = prompts(accounts_of(material, known_workloads()["agency_clients"]))
+    clients = [{text.split("Client: ")[1].split("\n")[0] for text in own} for own in accounts]
+    assert all(len(own) == 1 for own in clients)
+    assert len(set.union(*clients)) > len(clients) / 2
+    assert all(len(set(own)) > 1 for own in accounts)

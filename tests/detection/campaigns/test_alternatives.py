@@ -30,8 +30,14 @@ def content(**changes: Any) -> Any:
 
 def test_every_explanation_of_a_family_says_why_it_was_kept_or_dropped() -> None:
     found = alternatives_of_family(facts(overlap=PUBLIC_LIST, public=0.9, repeating=0), 0.2, owners_known=False)
-    assert [one.kept for one in found] == [False, True, True, True]
+    assert [one.kept for one in found] == [False, False, True, True, True]
     assert all(any(character.isdigit() for character in one.why) for one in found)
+
+
+@pytest.mark.parametrize(("alike", "kept"), [(None, False), (1.0, False), (2.0, True)])
+def test_an_agency_needs_one_payer_and_a_business_of_each_account(alike: float | None, *, kept: bool) -> None:
+    found = alternatives_of_family(facts(paid_dispersal=alike), 1e-9, owners_known=True)
+    assert [one.kept for one in found if "agency" in one.explanation] == [kept]
 
 
 @pytest.mark.parametrize(

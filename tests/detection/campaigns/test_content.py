@@ -9,7 +9,7 @@ from tests.detection.factories import Traffic, casefile, population, word
 
 from stillwatch.detection.campaigns.build import judge_families
 from stillwatch.detection.campaigns.casefile import Casefile
-from stillwatch.detection.campaigns.content import ContentCommunity, find_content_communities
+from stillwatch.detection.campaigns.content import ContentCommunity, find_content_communities, least_gain
 from stillwatch.detection.campaigns.identity import KnownCampaigns
 from stillwatch.detection.campaigns.kind import MAX_DISPERSAL, kind_of_content
 from stillwatch.detection.campaigns.untemplated import build_untemplated, unexplained_rows
@@ -148,3 +148,16 @@ def test_accounts_that_a_harvest_with_a_frame_holds_are_not_told_twice(harvest: 
     crowd = np.array([number for number, name in enumerate(harvest.population.ids) if name in CROWD])
     assert build_untemplated(harvest, judge_families(harvest), KnownCampaigns(tmp_path), crowd) == []
     assert build_untemplated(harvest, judge_families(harvest), KnownCampaigns(tmp_path), crowd[:4]) != []
+
+
+def test_members_are_taken_until_strangers_are_to_be_expected_among_them() -> None:
+    usual = np.concatenate([np.zeros(990), np.linspace(3, 12, 10)])
+    clear, blurred = np.full(60, 20.0), np.linspace(2.1, 8.0, 60)
+    assert least_gain(clear, usual, 1_000) == 9.0  # above it lie 3 of history's 1,000; of 60 members 3 may be strangers
+    level = least_gain(np.concatenate([clear, blurred]), usual, 1_000)
+    members = (np.concatenate([clear, blurred]) > level).sum()
+    assert (usual > level).sum() <= 0.05 * members
+
+
+def test_without_anything_alike_in_history_a_little_gain_is_enough() -> None:
+    assert least_gain(np.full(5, 9.0), np.zeros(100), 100) == 2.0

@@ -34,6 +34,8 @@ def test_a_shared_out_work_list_of_many_owners_is_a_harvest() -> None:
         ({"repeating": 0}, "unclear"),
         ({"coverage": 0.05}, "unclear"),
         ({"p_value": 0.01}, "unclear"),
+        ({"paid_dispersal": 2.0}, "unclear"),  # an agency and its clients
+        ({"paid_dispersal": 1.0}, "harvest"),  # one hand pays for accounts that share out one list
     ],
 )
 def test_innocent_explanations_come_first(changes: dict[str, Any], expected: str) -> None:
@@ -55,10 +57,19 @@ def test_a_small_family_has_the_benefit_of_the_doubt_where_no_owner_is_known() -
     coverage=st.floats(0, 1),
     effective=st.floats(1, 12),
     repeating=st.integers(0, 12),
+    paid=st.none() | st.floats(0, 4),
     owners_known=st.booleans(),
 )
 def test_a_harvest_has_no_innocent_explanation_left(
-    p: float, overlap: float, public: float, coverage: float, effective: float, repeating: int, *, owners_known: bool
+    p: float,
+    overlap: float,
+    public: float,
+    coverage: float,
+    effective: float,
+    repeating: int,
+    paid: float | None,
+    *,
+    owners_known: bool,
 ) -> None:
     family = facts(
         overlap=Overlap(overlap, 0.0),
@@ -66,6 +77,7 @@ def test_a_harvest_has_no_innocent_explanation_left(
         coverage=coverage,
         effective_owners=effective,
         repeating=repeating,
+        paid_dispersal=paid,
     )
     if kind_of(family, p, 0.001, owners_known=owners_known) == "harvest":
         assert p <= 0.001

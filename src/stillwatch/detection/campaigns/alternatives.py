@@ -2,6 +2,7 @@
 
 from stillwatch.detection.campaigns.content import ContentCommunity
 from stillwatch.detection.campaigns.families import FamilyFacts
+from stillwatch.detection.campaigns.infrastructure import ONE_PAYER
 from stillwatch.detection.campaigns.kind import (
     ASKING,
     BENCHMARK_OVERLAP,
@@ -10,9 +11,11 @@ from stillwatch.detection.campaigns.kind import (
     MIN_EFFECTIVE,
     MIN_PER_ACCOUNT,
     MIN_REST,
+    OWN_BUSINESS,
     PUBLIC_PART,
     SHARED_OUT,
     may_be_one_customer,
+    works_for_clients,
 )
 from stillwatch.detection.findings.model import Alternative, Kind
 from stillwatch.records.registry import RegistryEntry
@@ -22,9 +25,18 @@ def alternatives_of_family(family: FamilyFacts, p_value: float, *, owners_known:
     """Return the innocent explanations of a family, and why each was kept or dropped."""
     one_customer = may_be_one_customer(family, owners_known=owners_known)
     owners = "1 owner" if family.owners == 1 else f"{family.owners} owners"
+    alike = family.paid_dispersal
     declared = owners if owners_known else f"{family.owners} accounts, no owner being declared anywhere"
     return [
         _one_customer(declared, family.effective_owners, kept=one_customer),
+        Alternative(
+            explanation="an agency that pays for its clients' accounts and writes for each from one template",
+            kept=works_for_clients(family),
+            why=f"no payment is known to be common to over {ONE_PAYER:.0%} of the accounts"
+            if alike is None
+            else f"one payment is common to most; items of one account are {alike:.2f} times as alike as those of two, "
+            f"where each account has a business of its own over {OWN_BUSINESS:g} times",
+        ),
         Alternative(
             explanation="strangers who run one public benchmark or question list, or a class with one assignment",
             kept=family.overlap.share >= SHARED_OUT,

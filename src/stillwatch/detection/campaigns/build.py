@@ -1,6 +1,6 @@
 """From families of exchanges to campaigns: judge, group, weigh, name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,9 @@ from stillwatch.detection.campaigns.evidence import group_p_value, weigh_frame
 from stillwatch.detection.campaigns.families import FamilyFacts, find_families
 from stillwatch.detection.campaigns.grouping import Group, group_families
 from stillwatch.detection.campaigns.identity import KnownCampaigns, frame_sketch
-from stillwatch.detection.campaigns.kind import kind_of, passes_for_harvest, unexplained
+from stillwatch.detection.campaigns.infrastructure import has_one_payer
+from stillwatch.detection.campaigns.kind import MIN_EXCHANGES, kind_of, passes_for_harvest, unexplained
+from stillwatch.detection.campaigns.topics import family_dispersal
 from stillwatch.detection.findings.model import Campaign, Kind, Member, Template
 from stillwatch.detection.population import Population
 
@@ -48,7 +50,8 @@ def judge_families(case: Casefile, known: KnownCampaigns | None = None) -> Judge
     A frame that an earlier run called a harvest stays one while nothing innocent explains it: its owners may multiply
     until each sends it but once.
     """
-    families = find_families(case.population, case.owners, case.past, case.public, case.covered >= 0)
+    found = find_families(case.population, case.owners, case.past, case.public, case.covered >= 0)
+    families = [_with_payer(case, family) for family in found]
     innocent = innocent_frames(case, families)
     judged: list[tuple[FamilyFacts, Kind]] = []
     for family in families:
@@ -58,6 +61,12 @@ def judge_families(case: Casefile, known: KnownCampaigns | None = None) -> Judge
             kind = "harvest"
         judged.append((family, kind))
     return Judged(judged, innocent)
+
+
+def _with_payer(case: Casefile, family: FamilyFacts) -> FamilyFacts:
+    if family.rows.size < MIN_EXCHANGES or not has_one_payer(case.links, family.accounts):
+        return family
+    return replace(family, paid_dispersal=family_dispersal(case.population, family.rows))
 
 
 def build_campaigns(case: Casefile, judged: Judged, communities: list[Ints], known: KnownCampaigns) -> list[Built]:

@@ -15,8 +15,8 @@ from typing import Final
 import igraph
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
+from stillwatch.detection.campaigns.topics import directions, dispersals, few_rows, unpacked
 from stillwatch.detection.contrast import Contrast, fit_contrast, mixture_scores, row_log_odds
 from stillwatch.detection.owners import Owners
 from stillwatch.detection.population import Floats, Population
@@ -32,6 +32,8 @@ SEED_RATE: Final = 0.04
 """Part of history's accounts that are as novel as an account from which a community may grow."""
 MEMBER_RATE: Final = 0.01
 """Part of history's accounts that look as much like the community as the least of its members."""
+STRANGERS: Final = 0.05
+"""Part of the members that may be expected to be ordinary accounts, by how many of history's look as much like it."""
 MIN_NOVEL: Final = 3
 MIN_SEEDS: Final = 4
 MIN_ACCOUNTS: Final = 6
@@ -47,7 +49,6 @@ _SAME_MEMBERS = 0.5
 _ONE_CROWD = 0.85
 _ONE_TOPIC = 4.0
 _LEAST_GAIN = 2.0
-_DIRECTION_ROWS = 50
 _LEIDEN_SEED = 0
 _IDF_ROWS = 20_000
 
@@ -120,7 +121,7 @@ def find_content_communities(
 
 def _word_weights(population: Population, history: Population) -> Floats:
     """Return how much each vocabulary bit tells: minus log of the part of prompts that hold it."""
-    bits = [_unpacked(store, _spread(store, _IDF_ROWS)) for store in (population.store, history.store)]
+    bits = [unpacked(store, _spread(store, _IDF_ROWS)) for store in (population.store, history.store)]
     rate = (sum(part.sum(axis=0, dtype=np.int64) for part in bits) + 1) / (sum(len(part) for part in bits) + 2)
     weights: Floats = -np.log(rate)
     return weights
@@ -128,10 +129,6 @@ def _word_weights(population: Population, history: Population) -> Floats:
 
 def _spread(store: SketchStore, most: int) -> Ints:
     return np.sort(np.lexsort((store.account, store.content))[:most])
-
-
-def _unpacked(store: SketchStore, rows: Ints) -> npt.NDArray[np.uint8]:
-    return np.unpackbits(store.vocabulary(rows), axis=1)
 
 
 def _seed_groups(population: Population, history: Population, usable: Mask, weights: Floats) -> list[Mask]:
@@ -146,9 +143,9 @@ def _seed_groups(population: Population, history: Population, usable: Mask, weig
     seeds = np.sort(seeds[np.argsort(-scores[seeds], kind="stable")[:_MAX_SEEDS]])
     if seeds.size < MIN_SEEDS:
         return []
-    rows = _few_rows(population, np.flatnonzero(novel), seeds)
-    counts, sums = _directions(population, rows, seeds, weights)
-    various = ~(_dispersals(counts, sums) > _ONE_TOPIC)
+    rows = few_rows(population, np.flatnonzero(novel), seeds)
+    counts, sums = directions(population, rows, seeds, weights)
+    various = ~(dispersals(counts, sums) > _ONE_TOPIC)
     seeds, counts, sums = seeds[various], counts[various], sums[various]
     if seeds.size < MIN_SEEDS:
         return []
@@ -156,25 +153,6 @@ def _seed_groups(population: Population, history: Population, usable: Mask, weig
     sizes = np.bincount(label)
     large = [number for number in np.argsort(-sizes, kind="stable")[:_MAX_GROUPS] if sizes[number] >= MIN_SEEDS]
     return [novel & np.isin(population.row_account, seeds[label == number]) for number in large]
-
-
-def _few_rows(population: Population, rows: Ints, accounts: Ints) -> Ints:
-    """Choose at most _DIRECTION_ROWS rows of each account, whatever the order of the log."""
-    rows = rows[np.isin(population.row_account[rows], accounts)]
-    order = rows[np.lexsort((population.store.content[rows], population.row_account[rows]))]
-    _, first, count = np.unique(population.row_account[order], return_index=True, return_counts=True)
-    kept: Ints = order[np.arange(order.size) - np.repeat(first, count) < _DIRECTION_ROWS]
-    return kept
-
-
-def _directions(population: Population, rows: Ints, accounts: Ints, weights: Floats) -> tuple[Ints, Floats]:
-    """Return how many of `rows` each account has, and the sum (accounts, 1024) of their words, each row of length 1."""
-    bits = sparse.csr_matrix(_unpacked(population.store, rows), dtype=np.float64)
-    lengths = np.sqrt(bits @ (weights**2))
-    place = np.searchsorted(accounts, population.row_account[rows])
-    scale = 1 / np.maximum(lengths, 1e-9)
-    own = sparse.csr_matrix((scale, (place, np.arange(rows.size))), shape=(accounts.size, rows.size))
-    return np.bincount(place, minlength=accounts.size), (own @ bits).toarray() * weights
 
 
 def _alike(directions: Floats) -> Ints:
@@ -228,16 +206,34 @@ def _refine(population: Population, history: Population, usable: Mask, groups: l
 def _judged(population: Population, history: Population, usable: Mask, contrasts: list[Contrast]) -> Iterator[_Members]:
     here, there = (row_log_odds(people, contrasts).astype(np.float64) for people in (population, history))
     for number in range(len(contrasts)):
+        likely = usable & (here[:, number] > 0)
+        enough, usually_enough = (
+            np.bincount(people.row_account[rows], minlength=len(people)) >= MIN_NOVEL
+            for people, rows in ((population, likely), (history, there[:, number] > 0))
+        )
         gains = mixture_scores(np.where(usable, here[:, number], 0.0), population.row_account, len(population))
         usual = mixture_scores(there[:, number], history.row_account, len(history))
-        least = max(_LEAST_GAIN, float(np.quantile(usual, 1 - MEMBER_RATE)))
-        likely = usable & (here[:, number] > 0)
-        enough = np.bincount(population.row_account[likely], minlength=len(population)) >= MIN_NOVEL
+        least = least_gain(gains[enough], np.where(usually_enough, usual, 0.0), len(population))
         accounts = np.flatnonzero(enough & (gains > least))
         if accounts.size >= MIN_SEEDS:
             own = usable & np.isin(population.row_account, accounts)
             rest = _ordinariness(here[own, number], there[:, number])
             yield _Members(accounts, likely & own, _chance(gains[enough], usual, len(population)), rest)
+
+
+def least_gain(gains: Floats, usual: Floats, accounts: int) -> float:
+    """Return the gain from which on accounts are members, of whom at most STRANGERS should be ordinary.
+
+    Args:
+        gains: of the accounts with enough prompts of the kind.
+        usual: of all of history's accounts, 0 without enough of them.
+        accounts: how many the window has.
+    """
+    levels = np.sort(usual[usual > _LEAST_GAIN])[::-1][: int(MEMBER_RATE * usual.size) + 1]
+    for reached, level in reversed(list(enumerate(levels))):
+        if reached * accounts <= STRANGERS * usual.size * np.count_nonzero(gains > level):
+            return float(level)
+    return max(_LEAST_GAIN, float(levels[0])) if levels.size else _LEAST_GAIN
 
 
 def _chance(gains: Floats, usual: Floats, accounts: int) -> float:
@@ -271,9 +267,9 @@ def _describe(
 ) -> ContentCommunity | None:
     """Return what there is to know of a community, None where too few accounts are left without those of own topics."""
     rows = np.flatnonzero(members.rows)
-    sample = _few_rows(population, rows, members.accounts)
-    counts, sums = _directions(population, sample, members.accounts, weights)
-    various = ~(_dispersals(counts, sums) > OWN_TOPIC)
+    sample = few_rows(population, rows, members.accounts)
+    counts, sums = directions(population, sample, members.accounts, weights)
+    various = ~(dispersals(counts, sums) > OWN_TOPIC)
     accounts = members.accounts[various]
     if accounts.size < MIN_ACCOUNTS:
         return None
@@ -290,20 +286,10 @@ def _describe(
         rest=members.rest,
         owners=per_owner.size,
         effective_owners=effective_number(per_owner),
-        dispersal=float(np.nanmedian(_dispersals(counts[various], sums[various]))),
+        dispersal=float(np.nanmedian(dispersals(counts[various], sums[various]))),
         overlap=measure_overlap(
             population.store.content[sample], population.row_account[sample], population.store.minhash(sample)
         ),
         p_value=min(1.0, members.chance * tried),
         asking=float((population.store.cues[rows] != 0).mean()),
     )
-
-
-def _dispersals(counts: Ints, sums: Floats) -> Floats:
-    """Return, per account, how many times more alike its prompts are than its and others'; NaN with one prompt."""
-    total, everyone = sums.sum(axis=0), counts.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        within = ((sums**2).sum(axis=1) - counts) / (counts * (counts - 1))
-        between = ((sums * total).sum(axis=1) - (sums**2).sum(axis=1)) / (counts * (everyone - counts))
-        ratio: Floats = within / between
-    return ratio

@@ -33,6 +33,8 @@ class FamilyFacts:
         coverage: median part of a member's text that belongs to the frame.
         asking: part of its exchanges with a cue phrase (features/cues.toml).
         public: part of the frame that is a public template.
+        paid_dispersal: how many times more alike one account's items are than two accounts' (median over accounts);
+            None where no one hand pays for most of them.
     """
 
     rows: Ints
@@ -48,6 +50,7 @@ class FamilyFacts:
     public: float
     tokens: npt.NDArray[np.uint64]
     core: npt.NDArray[np.uint64]
+    paid_dispersal: float | None = None
 
     @property
     def frame(self) -> npt.NDArray[np.uint64]:

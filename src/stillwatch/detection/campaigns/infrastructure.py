@@ -143,6 +143,11 @@ def shared_values(links: Links, accounts: Ints, kinds: frozenset[str], *, withou
     )
 
 
+def has_one_payer(links: Links, accounts: Ints) -> bool:
+    """Tell whether one payment is common to most of the accounts (numbers, ascending)."""
+    return _one_payer(links, links.of(accounts), accounts.size).size > 0
+
+
 def _one_payer(links: Links, entries: Ints, accounts: int) -> Ints:
     if "payment" not in links.kinds:
         return np.empty(0, np.int64)
