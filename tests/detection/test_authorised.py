@@ -87,6 +87,7 @@ def test_what_is_authorised_is_named_and_counted() -> None:
     assert alternative.kept
     assert "A lab" in alternative.explanation
     assert "50 exchanges on its busiest day" in alternative.why
+    assert campaign.models == ["sable-2"]  # known without any text
 
 
 def test_one_day_beyond_the_limit_is_watched_and_never_more() -> None:

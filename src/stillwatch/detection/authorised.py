@@ -95,7 +95,7 @@ def _campaign(population: Population, accounts: Ints, entry: RegistryEntry, mode
         exchanges=int(exchanges.sum()),
         first_seen=rfc3339(int(first)),
         last_seen=rfc3339(int(last)),
-        models=sorted({population.store.models[number] for number in population.store.model[rows]}),
+        models=sorted(set(days.column("model").to_pylist())),
         templates=[],
         evidence=[],
         alternatives=[authorised_use(entry, busiest)],
