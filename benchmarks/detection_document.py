@@ -33,7 +33,8 @@ figures pooled over scenarios have limits that are too narrow.
 
 Under each table stand the baselines' figures: account recall / ordinary accounts flagged / hard negatives flagged, with
 thresholds that flag {baseline_rate:g} of the history's ordinary accounts. "Windows alarmed": in how many the kernel
-two-sample test of the whole window, which names no account, raises the alarm at that rate.
+two-sample test of the whole window, which names no account, raises the alarm at that rate. Scenarios without them were
+measured with `--no-baselines`, which takes a third of the time.
 """
 
 
