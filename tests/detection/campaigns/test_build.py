@@ -114,3 +114,18 @@ def test_without_history_the_rate_comes_from_the_windows_small_families(people: 
     assert innocent_frames(case, []).rate == pytest.approx(1 / possible)
     small, large = facts(range(4), each=4), facts(range(12), each=9)
     assert innocent_frames(case, [small, large]).rate == pytest.approx((6 + 1) / possible)
+
+
+@pytest.mark.parametrize(("of_old", "expected"), [(0, "harvest"), (15, "unclear")])
+def test_a_frame_sent_once_each_is_a_harvest_of_newcomers_only(tmp_path: Path, of_old: int, expected: str) -> None:
+    crew = [f"acct-{number:02}" for number in range(24)]
+    now, past = Traffic(1), history()
+    now.strangers(60)
+    now.together(crew, FRAME, each=1, cover=2)
+    for name in crew[:of_old]:
+        past.add(name, "a question of the year before about nothing much")
+    earlier = population(tmp_path / "past", past.rows)
+    case = casefile(
+        population(tmp_path / "now", now.rows), history=earlier, history_owners=resolve_owners(earlier, None)
+    )
+    assert [kind for family, kind in judge_families(case).families if family.accounts.size > 20] == [expected]

@@ -50,6 +50,15 @@ def test_a_small_family_has_the_benefit_of_the_doubt_where_no_owner_is_known() -
     assert may_be_one_customer(facts(accounts=range(2)), owners_known=True)
 
 
+def test_a_frame_that_each_sends_once_is_a_fashion_unless_newcomers_ask_for_training_material() -> None:
+    once = {"repeating": 0, "newcomers": 1.0, "asking": 1.0}
+    assert kind(**once) == "harvest"
+    assert kind(**once | {"newcomers": 0.4}) == "unclear"
+    assert kind(**once | {"asking": 0.1}) == "unclear"
+    assert kind(**once | {"coverage": 0.2}) == "unclear"
+    assert kind(**once | {"overlap": PUBLIC_LIST}) == "public_benchmark"
+
+
 @given(
     p=st.floats(0, 1),
     overlap=st.floats(0, 1),

@@ -6,7 +6,6 @@ from stillwatch.detection.campaigns.infrastructure import ONE_PAYER
 from stillwatch.detection.campaigns.kind import (
     ASKING,
     BENCHMARK_OVERLAP,
-    FRAME,
     MAX_DISPERSAL,
     MIN_EFFECTIVE,
     MIN_PER_ACCOUNT,
@@ -14,6 +13,7 @@ from stillwatch.detection.campaigns.kind import (
     OWN_BUSINESS,
     PUBLIC_PART,
     SHARED_OUT,
+    may_be_fashion,
     may_be_one_customer,
     works_for_clients,
 )
@@ -49,8 +49,9 @@ def alternatives_of_family(family: FamilyFacts, p_value: float, *, owners_known:
         ),
         Alternative(
             explanation="a prompt in fashion, copied from one source",
-            kept=family.repeating < FRAME[1] * family.owners,
-            why=f"{family.repeating} of {family.owners} owners sent it more than once; "
+            kept=may_be_fashion(family),
+            why=f"{family.repeating} of {family.owners} owners sent it more than once, {family.newcomers:.0%} of the "
+            f"accounts are unknown to history, {family.asking:.0%} of the prompts ask for training material; "
             f"chance of so many sharing it: {p_value:.2g}",
         ),
     ]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.detection.campaigns.alternatives import alternatives_of_family
 from stillwatch.detection.campaigns.assemble import Parts, assemble, members_of, sent_in, tied_accounts
@@ -51,7 +53,7 @@ def judge_families(case: Casefile, known: KnownCampaigns | None = None) -> Judge
     until each sends it but once.
     """
     found = find_families(case.population, case.owners, case.past, case.public, case.covered >= 0)
-    families = [_with_payer(case, family) for family in found]
+    families = [_with_accounts(case, family) for family in found]
     innocent = innocent_frames(case, families)
     judged: list[tuple[FamilyFacts, Kind]] = []
     for family in families:
@@ -63,10 +65,24 @@ def judge_families(case: Casefile, known: KnownCampaigns | None = None) -> Judge
     return Judged(judged, innocent)
 
 
-def _with_payer(case: Casefile, family: FamilyFacts) -> FamilyFacts:
-    if family.rows.size < MIN_EXCHANGES or not has_one_payer(case.links, family.accounts):
+def _with_accounts(case: Casefile, family: FamilyFacts) -> FamilyFacts:
+    """Add what a family's accounts are to each other and to history."""
+    if family.rows.size < MIN_EXCHANGES:
         return family
-    return replace(family, paid_dispersal=family_dispersal(case.population, family.rows))
+    paid = has_one_payer(case.links, family.accounts)
+    return replace(
+        family,
+        paid_dispersal=family_dispersal(case.population, family.rows) if paid else None,
+        newcomers=_newcomers(case, family.accounts),
+    )
+
+
+def _newcomers(case: Casefile, accounts: Ints) -> float:
+    if case.history is None:
+        return 0.0
+    names, before = (people.table.column("account_id").combine_chunks() for people in (case.population, case.history))
+    known = np.asarray(pc.is_in(names.take(pa.array(accounts)), before))
+    return float(1 - known.mean())
 
 
 def build_campaigns(case: Casefile, judged: Judged, communities: list[Ints], known: KnownCampaigns) -> list[Built]:

@@ -35,6 +35,7 @@ class FamilyFacts:
         public: part of the frame that is a public template.
         paid_dispersal: how many times more alike one account's items are than two accounts' (median over accounts);
             None where no one hand pays for most of them.
+        newcomers: part of its accounts that history does not know; 0 where there is no history.
     """
 
     rows: Ints
@@ -51,6 +52,7 @@ class FamilyFacts:
     tokens: npt.NDArray[np.uint64]
     core: npt.NDArray[np.uint64]
     paid_dispersal: float | None = None
+    newcomers: float = 0.0
 
     @property
     def frame(self) -> npt.NDArray[np.uint64]:

@@ -25,6 +25,8 @@ FRAME = (0.3, 0.3)
 """Part of the text that the frame fills, and part of the owners that send it again: together the mark of a program."""
 THIN_FRAME = (0.1, 0.5)
 """The same for a thin frame, which strangers hit upon more easily. A fashion is tried once and fits neither."""
+NEWCOMERS = 0.5
+"""Part of the accounts that history does not know: a fashion spreads among customers of old, a crew is new."""
 PUBLIC_PART = 0.5
 FEW_OWNERS = 10.0
 """Where nothing tells who owns an account, fewer effective owners may be one customer's keys all the same."""
@@ -43,9 +45,19 @@ MIN_REST = 0.7
 
 def passes_for_harvest(family: FamilyFacts) -> bool:
     """Tell whether a family has the shape of a harvest: many owners, one frame, items that do not recur."""
+    return unexplained(family) and family.rows.size >= MIN_EXCHANGES and not may_be_fashion(family)
+
+
+def may_be_fashion(family: FamilyFacts) -> bool:
+    """Tell whether a prompt that goes round explains a family: few owners send it again.
+
+    A crew may be so large that each of its accounts sends the frame once. It is told from a fashion if most of its
+    accounts are newcomers and most of its prompts ask for what a student model is trained on.
+    """
     again = family.repeating / family.owners
-    made_by_program = any(family.coverage >= filled and again >= repeated for filled, repeated in (FRAME, THIN_FRAME))
-    return unexplained(family) and family.rows.size >= MIN_EXCHANGES and made_by_program
+    if any(family.coverage >= filled and again >= repeated for filled, repeated in (FRAME, THIN_FRAME)):
+        return False
+    return family.coverage < FRAME[0] or family.newcomers < NEWCOMERS or family.asking < ASKING
 
 
 def unexplained(family: FamilyFacts) -> bool:
