@@ -137,11 +137,11 @@ class _Miner:
             return None
         counts = own = inside = np.empty(0, np.int64)
         for _ in range(_ROUNDS):
-            token, inside = np.unique(self._by_row[rows].indices, return_counts=True)
+            token, inside = np.unique(_entries(self._by_row, rows), return_counts=True)
             lift = inside / self._support[token]
             joins = (lift >= _LIFT) & ((inside >= _CORE_RATE * rows.size) | (inside >= _OWN_ROWS))
             own, inside = token[joins], inside[joins]
-            row, tally = np.unique(self._by_token[:, own].indices, return_counts=True)
+            row, tally = np.unique(_entries(self._by_token, own), return_counts=True)
             kept = self._alive[row] & (tally >= MIN_TOKENS)
             rows, counts = row[kept].astype(np.int64), tally[kept]
             if not self._wide(rows):
@@ -151,13 +151,22 @@ class _Miner:
 
     def count_tokens(self, rows: Ints, tokens: Ints) -> Ints:
         """Return how many of the given tokens each row holds."""
-        held = np.isin(self._by_row[rows].indices, tokens)
-        size = np.diff(self._by_row[rows].indptr)
+        held = np.isin(_entries(self._by_row, rows), tokens)
+        size = np.diff(self._by_row.indptr)[rows]
         return np.bincount(np.repeat(np.arange(rows.size), size), weights=held, minlength=rows.size).astype(np.int64)
 
     def _rows_of(self, tokens: Ints) -> Ints:
-        rows = np.unique(self._by_token[:, tokens].indices).astype(np.int64)
+        rows = np.unique(_entries(self._by_token, tokens)).astype(np.int64)
         return rows[self._alive[rows]]
 
     def _wide(self, rows: Ints) -> bool:
         return rows.size >= MIN_ACCOUNTS and np.unique(self._account[rows]).size >= MIN_ACCOUNTS
+
+
+def _entries(matrix: sparse.csr_matrix | sparse.csc_matrix, lines: Ints) -> npt.NDArray[np.int32]:
+    """Return what rows or columns hold, one after the other; scipy's own slicing copies far more for a few of them."""
+    start = matrix.indptr[lines].astype(np.int64)
+    size = matrix.indptr[lines + 1] - start
+    skipped = np.repeat(np.cumsum(size) - size - start, size)
+    found: npt.NDArray[np.int32] = matrix.indices[np.arange(int(size.sum())) - skipped]
+    return found

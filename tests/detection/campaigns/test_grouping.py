@@ -19,6 +19,12 @@ def test_families_that_the_same_accounts_send_are_one_campaign() -> None:
     assert groups[0].rows.size == one.rows.size + two.rows.size
 
 
+def test_actors_that_share_half_of_a_pool_are_one_campaign_with_a_frame_each() -> None:
+    large, half, less = facts(range(30), each=9), facts(range(24, 36), first_row=1_000), facts(range(25, 36), each=3)
+    assert [len(group.families) for group in group_families([(large, "harvest"), (half, "harvest")], NONE)] == [2]
+    assert [len(group.families) for group in group_families([(large, "harvest"), (less, "harvest")], NONE)] == [1, 1]
+
+
 def test_families_of_different_kinds_stay_apart() -> None:
     groups = group_families([(facts(), "harvest"), (facts(first_row=900), "public_benchmark")], NONE)
     assert sorted(group.kind for group in groups) == ["harvest", "public_benchmark"]

@@ -12,8 +12,9 @@ from stillwatch.detection.findings.model import Kind
 
 Ints = npt.NDArray[np.int64]
 
-SAME_ACCOUNTS = 0.8
-"""Families of one kind are one campaign if this part of the smaller one's accounts is in the larger one."""
+SAME_ACCOUNTS = 0.5
+"""Families of one kind are one campaign if this part of the smaller one's accounts is in the larger one. Actors who use
+one pool of accounts are one campaign too: its accounts are what is acted on, and its frames tell the actors apart."""
 FRAGMENT = 0.8
 """A family too small to judge belongs to a campaign that holds this part of its accounts; the other accounts do not."""
 DOMINANT = 0.3
