@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.detection.campaigns.alternatives import alternatives_of_family
@@ -53,7 +52,8 @@ def judge_families(case: Casefile, known: KnownCampaigns | None = None) -> Judge
     until each sends it but once.
     """
     found = find_families(case.population, case.owners, case.past, case.public, case.covered >= 0)
-    families = [_with_accounts(case, family) for family in found]
+    unknown = _unknown_to_history(case)
+    families = [_with_accounts(case, family, unknown) for family in found]
     innocent = innocent_frames(case, families)
     judged: list[tuple[FamilyFacts, Kind]] = []
     for family in families:
@@ -65,7 +65,7 @@ def judge_families(case: Casefile, known: KnownCampaigns | None = None) -> Judge
     return Judged(judged, innocent)
 
 
-def _with_accounts(case: Casefile, family: FamilyFacts) -> FamilyFacts:
+def _with_accounts(case: Casefile, family: FamilyFacts, unknown: npt.NDArray[np.bool_]) -> FamilyFacts:
     """Add what a family's accounts are to each other and to history."""
     if family.rows.size < MIN_EXCHANGES:
         return family
@@ -73,16 +73,16 @@ def _with_accounts(case: Casefile, family: FamilyFacts) -> FamilyFacts:
     return replace(
         family,
         paid_dispersal=family_dispersal(case.population, family.rows) if paid else None,
-        newcomers=_newcomers(case, family.accounts),
+        newcomers=float(unknown[family.accounts].mean()),
     )
 
 
-def _newcomers(case: Casefile, accounts: Ints) -> float:
+def _unknown_to_history(case: Casefile) -> npt.NDArray[np.bool_]:
+    """Tell which accounts of the window history does not know; none where there is no history."""
     if case.history is None:
-        return 0.0
+        return np.zeros(len(case.population), np.bool_)
     names, before = (people.table.column("account_id").combine_chunks() for people in (case.population, case.history))
-    known = np.asarray(pc.is_in(names.take(pa.array(accounts)), before))
-    return float(1 - known.mean())
+    return ~np.asarray(pc.is_in(names, before))
 
 
 def build_campaigns(case: Casefile, judged: Judged, communities: list[Ints], known: KnownCampaigns) -> list[Built]:
