@@ -98,8 +98,8 @@ FRAMED_REPLAY = Section(
 )
 UNFRAMED_REPLAY = Section(
     "No template",
-    "Half of the traffic cover.",
-    (*(f"{family}-200" for family in UNTEMPLATED), "math-60+share4"),
+    "Half of the traffic cover; `+share4`: 4 % of the window is harvest.",
+    tuple(f"{family}-{size}" for size in ("200", "60+share4", "20") for family in UNTEMPLATED),
 )
 SINGLE_REPLAY = Section(
     "A single account", "Half of its traffic cover.", tuple(f"{name}-1" for name in ("evolinstruct", "cot", "alpaca"))

@@ -31,7 +31,7 @@ def main() -> None:
     """Build, replay, score, print."""
     options = parser(__doc__)
     options.add_argument("--scenario", action="append", help=f"repeatable, `{ELSEWHERE}NAME` for two; default: all")
-    options.add_argument("--step-hours", type=float, default=6.0, help="between two runs of detection")
+    options.add_argument("--step-hours", type=float, default=3.0, help="between two runs of detection")
     asked = options.parse_args()
     found = gather(asked, asked.scenario or cells_of(CONTAINMENT), partial(measure, step_hours=asked.step_hours))
     publish(asked, document(found))

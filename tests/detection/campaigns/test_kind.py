@@ -43,11 +43,29 @@ def test_innocent_explanations_come_first(changes: dict[str, Any], expected: str
 
 
 def test_a_small_family_has_the_benefit_of_the_doubt_where_no_owner_is_known() -> None:
-    six = {"accounts": range(6)}
+    six = {"accounts": range(6), "each": 12}
     assert kind(**six) == "harvest"
     assert kind(**six, owners_known=False) == "unclear"
     assert kind(**six, asking=0.9, owners_known=False) == "harvest"
     assert may_be_one_customer(facts(accounts=range(2)), owners_known=True)
+
+
+def test_strangers_on_a_public_list_have_time_to_meet_before_they_are_called_a_harvest() -> None:
+    begun = {"accounts": range(6), "each": 5}
+    assert kind(**begun) == "unclear"
+    assert kind(**begun, asking=0.9) == "harvest"
+    [strangers] = [
+        one
+        for one in alternatives_of_family(facts(**begun), 1e-9, owners_known=True)
+        if one.explanation.startswith("strangers")
+    ]
+    assert strangers.kept
+    assert "with 30 exchanges so far" in strangers.why
+
+
+@pytest.mark.parametrize(("recurring", "expected"), [(0.0, "harvest"), (0.06, "unclear")])
+def test_a_list_that_is_dealt_out_has_fewer_repeats_than_strangers_leave(recurring: float, expected: str) -> None:
+    assert kind(accounts=range(6), each=20, overlap=Overlap(recurring, 0.0)) == expected
 
 
 def test_a_frame_that_each_sends_once_is_a_fashion_unless_newcomers_ask_for_training_material() -> None:

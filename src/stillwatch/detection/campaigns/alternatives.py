@@ -15,6 +15,7 @@ from stillwatch.detection.campaigns.kind import (
     SHARED_OUT,
     may_be_fashion,
     may_be_one_customer,
+    may_be_public_list,
     works_for_clients,
 )
 from stillwatch.detection.findings.model import Alternative, Kind
@@ -39,8 +40,8 @@ def alternatives_of_family(family: FamilyFacts, p_value: float, *, owners_known:
         ),
         Alternative(
             explanation="strangers who run one public benchmark or question list, or a class with one assignment",
-            kept=family.overlap.share >= SHARED_OUT,
-            why=f"{_recurring(family.overlap.share)}, work that is dealt out less than {SHARED_OUT:.0%}",
+            kept=may_be_public_list(family),
+            why=_met_as_strangers(family),
         ),
         Alternative(
             explanation="a public prompt template or tool that many people use",
@@ -113,6 +114,13 @@ def _one_customer(owners: str, effective: float, *, kept: bool) -> Alternative:
         kept=kept,
         why=f"{owners}, {effective:.1f} counted by their part of the traffic",
     )
+
+
+def _met_as_strangers(family: FamilyFacts) -> str:
+    recurring = f"{_recurring(family.overlap.share)}, work that is dealt out less than {SHARED_OUT:.0%}"
+    if family.overlap.share < SHARED_OUT and may_be_public_list(family):
+        return f"{recurring}; with {family.rows.size} exchanges so far strangers too could have met as seldom"
+    return recurring
 
 
 def _recurring(share: float) -> str:

@@ -8,6 +8,9 @@ else it asks for what a student model is trained on.
 The thresholds are few, stated once, and were frozen on windows other than those reported in benchmarks/README.md.
 """
 
+import numpy as np
+from scipy import special
+
 from stillwatch.detection.campaigns.content import ContentCommunity
 from stillwatch.detection.campaigns.families import FamilyFacts
 from stillwatch.detection.findings.model import Kind
@@ -17,6 +20,10 @@ BENCHMARK_OVERLAP = 0.3
 SHARED_OUT = 0.1
 """Up to this part of its items may recur in a harvest: a work list that is shared out has hardly a repeat. Between the
 two lies what a class does with one assignment."""
+PUBLIC_LIST = 1_000
+"""Items of a public benchmark; the well-known ones that are judged by a template have 80 to 1,300."""
+BY_CHANCE = 0.2
+"""Strangers who run such a list and hardly met yet are cleared of dealing it out down to this probability."""
 MIN_OWNERS = 3.0
 """Fewer effective owners are one customer's application, however many keys it uses."""
 MIN_EXCHANGES = 12
@@ -60,6 +67,21 @@ def may_be_fashion(family: FamilyFacts) -> bool:
     return family.coverage < FRAME[0] or family.newcomers < NEWCOMERS or family.asking < ASKING
 
 
+def may_be_public_list(family: FamilyFacts) -> bool:
+    """Tell whether strangers who each took items from one public list could so far have met as seldom as this.
+
+    Two accounts with a and b of its items meet in a * b / PUBLIC_LIST of them on average (the collisions of capture
+    and recapture), Poisson distributed. Soon after the first request no list can be told from one that is dealt out,
+    so that prompts which do not ask for what a student model is trained on have the benefit of the doubt.
+    """
+    if family.overlap.share >= SHARED_OUT or family.asking >= ASKING:
+        return family.overlap.share >= SHARED_OUT
+    counts = family.counts.astype(np.float64)
+    meetings = (counts.sum() ** 2 - (counts**2).sum()) / 2 / PUBLIC_LIST
+    seen = round(family.overlap.share * family.rows.size)
+    return bool(special.pdtr(seen, meetings) > BY_CHANCE)
+
+
 def unexplained(family: FamilyFacts) -> bool:
     """Tell whether neither one customer, an agency, a list that many ask nor a public prompt explains a family."""
     of_many = family.effective_owners >= MIN_OWNERS and not works_for_clients(family)
@@ -89,7 +111,7 @@ def kind_of(family: FamilyFacts, p_value: float, fpr: float, *, owners_known: bo
     if family.overlap.share >= BENCHMARK_OVERLAP:
         return "public_benchmark"
     doubtful = may_be_one_customer(family, owners_known=owners_known)
-    if passes_for_harvest(family) and p_value <= fpr and not doubtful:
+    if passes_for_harvest(family) and p_value <= fpr and not doubtful and not may_be_public_list(family):
         return "harvest"
     return "unclear"
 
