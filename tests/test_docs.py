@@ -190,8 +190,8 @@ def test_command_reference_names_what_the_command_line_takes(command: str) -> No
 def test_commands_of_the_pages_exist() -> None:
     for page in PAGES:
         for code in re.findall(r"```.*?```|`[^`\n]+`", page.read_text("utf-8"), re.DOTALL):
-            for command in re.findall(r"(?:^|`|bin/)stillwatch (range [a-z]+|[a-z]+)", code, re.MULTILINE):
-                assert command in {*COMMANDS, "range"}, page
+            for command in re.findall(r"(?:^|`|bin/)stillwatch ((?:range|policy) [a-z]+|[a-z]+)", code, re.MULTILINE):
+                assert command in {*COMMANDS, "range", "policy"}, page
 
 
 def test_make_targets_of_the_pages_exist() -> None:

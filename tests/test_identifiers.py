@@ -1,9 +1,11 @@
 import hashlib
+import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.identifiers import campaign_id, digest
+from stillwatch.identifiers import DecisionIds, campaign_id, decision_moment, digest
 
 
 def test_digests_stay_the_same() -> None:
@@ -24,3 +26,18 @@ def test_different_values_have_different_digests_that_do_not_show_them(values: s
     digests = {digest(value) for value in values}
     assert len(digests) == len(values)
     assert all(len(shown) == 16 and int(shown, 16) >= 0 for shown in digests)
+
+
+def test_decision_ids_grow_and_tell_their_moment() -> None:
+    ids = DecisionIds()
+    made = [ids.make(1_790_000_000.5) for _ in range(10_000)] + [ids.make(1_780_000_000.0)]
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)
+    assert all(uuid.UUID(one).version == 7 and uuid.UUID(one).variant == uuid.RFC_4122 for one in made)
+    assert decision_moment(made[0]) == 1_790_000_000.5
+    assert decision_moment(made[-1]) < 1_790_000_010
+
+
+def test_another_uuid_is_no_decision_id() -> None:
+    with pytest.raises(ValueError, match="no decision id"):
+        decision_moment(str(uuid.uuid4()))

@@ -36,6 +36,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def write_whole(stream: BinaryIO, data: bytes) -> None:
+    """Write all of `data` to an unbuffered stream, whose `write` may take a part at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[stream.write(view) :]
+
+
 @contextlib.contextmanager
 def work_directory(out: Path) -> Iterator[Path]:
     """Yield an empty directory below `out` for intermediate files, closed to other users; it is gone afterwards.

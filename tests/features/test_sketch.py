@@ -22,6 +22,7 @@ from stillwatch.features.sketch import (
     minhash_matrix,
     similarity,
     sketch_texts,
+    text_bands,
     vocabulary_matrix,
 )
 from stillwatch.records.exchange import SKETCH_TYPE
@@ -253,3 +254,15 @@ def test_the_bytes_of_a_version_never_change() -> None:
     for column in load_cues().table:
         digest.update(column.tobytes())
     assert (SKETCH_VERSION, digest.hexdigest()[:16]) == (1, "7066ed2f574e9fcc")
+
+
+@given(
+    system=st.none() | st.text(max_size=200),
+    prompt=st.text(max_size=400)
+    | st.lists(st.sampled_from(["alpha", "beta", "12", "gamma"]), max_size=300).map(" ".join),
+)
+def test_bands_of_one_text_equal_those_of_its_sketch(system: str | None, prompt: str) -> None:
+    sketch = sketch_texts(pa.array([system], pa.string()), pa.array([prompt], pa.string()))
+    made, head = text_bands(system, prompt)
+    assert made.tolist() == bands(minhash_matrix(sketch.field("minhash")))[0].tolist()
+    assert np.uint64(head).astype(np.int64) == sketch.field("head_hash")[0].as_py()

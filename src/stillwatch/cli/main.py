@@ -17,6 +17,7 @@ from typer.main import get_command
 from stillwatch import __version__
 from stillwatch.cli.detect import detect
 from stillwatch.cli.ingest import ingest
+from stillwatch.cli.policy import policy
 from stillwatch.cli.sketch import sketch
 from stillwatch.config import CONFIG_FILE, check_config, load_config
 from stillwatch.errors import StillwatchError, UsageError
@@ -59,6 +60,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_print_versi
 app.command("detect")(detect)
 app.command("ingest")(ingest)
 app.command("sketch")(sketch)
+app.add_typer(policy, name="policy")
 
 
 def _add_verbs() -> None:

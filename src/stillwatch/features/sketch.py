@@ -137,6 +137,16 @@ def bands(minhash: Minhash) -> npt.NDArray[np.uint64]:
     return hashed
 
 
+def text_bands(system: str | None, prompt: str) -> tuple[npt.NDArray[np.uint64], int]:
+    """Return the bands (32) of one text, equal to those of `bands` on its sketch, and the hash of its first words."""
+    made = np.empty(BANDS, np.uint64)
+    return made, int(kernel.band_text(_utf8(prompt), _utf8(system or ""), made))
+
+
+def _utf8(text: str) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+
+
 class Cues:
     """The phrases that hint at a harvest, by name; bit i of a sketch's `cues` stands for the i-th name."""
 

@@ -1,0 +1,1 @@
+"""May this request pass? A decision in front of the model, and what stands behind it."""

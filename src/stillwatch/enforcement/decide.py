@@ -1,0 +1,141 @@
+"""The decision, as a pure function of facts and policy: no clock, no state, no transport.
+
+Every rule whose facts hold is heard, and the hardest action wins; rules in shadow are heard apart. So the order of a
+file decides only between rules of one action.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stillwatch.detection.findings.model import ACTIONS, Action
+from stillwatch.enforcement.model import LEVEL
+from stillwatch.enforcement.policy.model import Policy, Rule, When
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The verdict on an account, while it holds.
+
+    Attributes:
+        set_s, until_s: when it was set and when it lapses (Unix seconds).
+        retry_after_s: what this verdict says instead of its rule.
+    """
+
+    action: Action
+    reason_code: str
+    set_s: float
+    until_s: float
+    campaign_id: str | None = None
+    retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a decision rests on.
+
+    Attributes:
+        most: the hardest action that an exemption leaves.
+        bucket: place of the account in 0..100, for canaries.
+        text_level, text_campaign: what the known campaign whose frames the text matches brings on it.
+        exceeded: limits that the request does not fit into, with the seconds until it would.
+        shadowed: a false-positive budget is spent: everything is heard in shadow.
+    """
+
+    cohort: str
+    model: str | None = None
+    operation: str | None = None
+    standing: Standing | None = None
+    text_level: int = 0
+    text_campaign: str | None = None
+    foreign_handle: bool = False
+    exceeded: Mapping[str, float] = field(default_factory=dict)
+    most: Action = "block"
+    bucket: float = 0.0
+    shadowed: bool = False
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether no rule can wait for these facts."""
+        return self.standing is None and not (self.text_level or self.foreign_handle or self.exceeded)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule whose facts hold, and the action that it comes to."""
+
+    rule: Rule
+    action: Action
+    reason_code: str
+    campaign_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The hardest rule that is enforced and the hardest of those in shadow, as far as any holds."""
+
+    enforced: Hit | None = None
+    shadow: Hit | None = None
+
+
+NOTHING = Outcome()
+
+
+def decide(policy: Policy, facts: Facts, now_s: float) -> Outcome:
+    """Return what the policy makes of the facts at a moment (Unix seconds)."""
+    enforced: Hit | None = None
+    shadow: Hit | None = None
+    for rule in policy.rule:
+        if not _holds(rule.when, facts):
+            continue
+        hit = _hit(rule, facts, now_s)
+        if hit is None:
+            continue
+        if rule.mode == "enforce" and not facts.shadowed and facts.bucket < rule.canary_percent:
+            enforced = _harder(enforced, hit)
+        else:
+            shadow = _harder(shadow, hit)
+    return Outcome(enforced, shadow)
+
+
+def _holds(when: When, facts: Facts) -> bool:
+    verdict = facts.standing
+    if when.verdict and (verdict is None or verdict.action not in when.verdict):
+        return False
+    if when.reason_codes and (verdict is None or verdict.reason_code not in when.reason_codes):
+        return False
+    if (when.text and not facts.text_level) or (when.handle and not facts.foreign_handle):
+        return False
+    if when.limits and not any(name in facts.exceeded for name in when.limits):
+        return False
+    return (
+        (not when.cohorts or facts.cohort in when.cohorts)
+        and (not when.models or facts.model in when.models)
+        and (not when.operations or facts.operation in when.operations)
+    )
+
+
+def _hit(rule: Rule, facts: Facts, now_s: float) -> Hit | None:
+    """Return what a rule that holds comes to; None where its verdict has been acted on for as long as the rule may."""
+    verdict, when = facts.standing, rule.when
+    action = rule.action
+    if when.verdict and verdict is not None:
+        if rule.longest_s is not None and now_s >= verdict.set_s + rule.longest_s:
+            return None
+        reason, campaign = verdict.reason_code, verdict.campaign_id
+    elif when.handle:
+        reason, campaign = "foreign_reasoning_handle", None
+    elif when.text:
+        reason, campaign = "campaign_text", facts.text_campaign
+        action = _milder(action, facts.text_level)
+    else:
+        reason, campaign = "limit_exceeded", None
+    return Hit(rule, _milder(action, LEVEL[facts.most]), reason, campaign)
+
+
+def _milder(action: Action, most: int) -> Action:
+    """Return the action, or the hardest one that is left where less may be done."""
+    return ACTIONS[min(LEVEL[action], most)]
+
+
+def _harder(one: Hit | None, other: Hit) -> Hit:
+    return other if one is None or LEVEL[other.action] > LEVEL[one.action] else one

@@ -1,0 +1,1 @@
+"""What must outlive the process: decisions, verdicts set by people, appeals, exchanges."""

@@ -1,0 +1,1 @@
+"""What a decision looks up and counts, in memory."""
