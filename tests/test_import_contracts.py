@@ -25,7 +25,7 @@ PLANTED = [
     ("detection", "stillwatch/detection/signals/intent.py", "import stillwatch.detection.campaigns.kind"),
     ("detection", "stillwatch/detection/population.py", "import stillwatch.detection.calibration"),
     ("enforcement", "stillwatch/enforcement/decide.py", "import stillwatch.enforcement.state.counters"),
-    ("enforcement", "stillwatch/enforcement/state/counters.py", "import stillwatch.enforcement.record.store"),
+    ("enforcement", "stillwatch/enforcement/state/counters.py", "import stillwatch.enforcement.decider"),
     ("signals", "stillwatch/detection/signals/intent.py", "import stillwatch.detection.signals.novelty"),
     ("signals", "stillwatch/detection/signals/intent.py", "from stillwatch.detection.signals import SIGNALS"),
     ("engine", "stillwatch/detection/owners.py", "import duckdb"),

@@ -77,7 +77,7 @@ class Appeals:
             received=now_s,
             due=now_s + ANSWER_WITHIN_S,
         )
-        self._keep(appeal)
+        self.keep(appeal)
         return appeal
 
     def get(self, appeal_or_decision: str) -> Appeal | None:
@@ -90,7 +90,7 @@ class Appeals:
         return [msgspec.json.decode(body, type=Appeal) for body in self._store.appeals()]
 
     def review(self, appeal: Appeal, new: NewReview, author: str | None, now_s: float) -> Appeal:
-        """Add a reviewer's finding and return the appeal with its new state; `author` set the verdict.
+        """Return an appeal with a reviewer's finding and its new state, for `keep`; `author` set the verdict.
 
         Raises:
             PolicyRefusedError: it is closed already, or this person may not review it (again).
@@ -108,9 +108,8 @@ class Appeals:
             state = "overturned"
         elif sum(one.finding == "uphold" for one in reviews) > 1:
             state = "upheld"
-        reviewed = msgspec.structs.replace(appeal, reviews=reviews, state=state)
-        self._keep(reviewed)
-        return reviewed
+        return msgspec.structs.replace(appeal, reviews=reviews, state=state)
 
-    def _keep(self, appeal: Appeal) -> None:
+    def keep(self, appeal: Appeal) -> None:
+        """Store an appeal as it is now."""
         self._store.put_appeal(appeal.appeal_id, appeal.decision_id, msgspec.json.encode(appeal))

@@ -1,0 +1,207 @@
+"""The decision service without its transports: decides, records, takes in exchanges, and keeps itself up to date."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stillwatch.detection.findings.model import Action
+from stillwatch.enforcement.casework import Casework
+from stillwatch.enforcement.decide import Standing
+from stillwatch.enforcement.decider import Decided, Decider
+from stillwatch.enforcement.model import DecideRequest, Decision, Mode
+from stillwatch.enforcement.policy.model import Policy
+from stillwatch.enforcement.record import snapshot
+from stillwatch.enforcement.record.budgets import Budgets
+from stillwatch.enforcement.record.intake import Intake, Taken
+from stillwatch.enforcement.record.ledger import Entry, Ledger
+from stillwatch.enforcement.record.spool import Spool
+from stillwatch.enforcement.record.store import Event, Store
+from stillwatch.enforcement.state.cohorts import Cohorts
+from stillwatch.enforcement.state.known_texts import KnownTexts
+from stillwatch.enforcement.state.verdict_file import VerdictFile
+from stillwatch.errors import StillwatchError
+from stillwatch.records.registry import RegistryEntry
+
+_ALLOWS_A_SAMPLE = 100
+_SWEEP_S = 60.0
+_log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a service starts from.
+
+    Attributes:
+        data_dir: where it keeps what must outlive it; one process at a time.
+        verdicts: the verdicts.jsonl that `detect` replaces.
+        key_accounts: accounts by hash of their API key.
+        accounts: rows of the account file by account, for cohorts.
+    """
+
+    data_dir: Path
+    policy: Policy
+    mode: Mode = "shadow"
+    verdicts: Path | None = None
+    key_accounts: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    registry: tuple[RegistryEntry, ...] = ()
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held about an account, for the provider's own people."""
+
+    account_id: str
+    cohort: str
+    exempt_beyond: Action | None
+    verdict: Standing | None
+    history: list[Event]
+
+
+class Service:
+    """One per process; not thread-safe: its transports share one event loop."""
+
+    def __init__(self, setup: Setup, clock: Callable[[], float]) -> None:
+        """Open the data directory and put in force what was before.
+
+        Raises:
+            StillwatchError: the directory, or the verdict file, holds something else.
+        """
+        setup.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._clock, self._data = clock, setup.data_dir
+        cohorts = Cohorts(setup.policy, setup.accounts, setup.registry)
+        self.decider = Decider(setup.policy, setup.mode, cohorts, dict(setup.key_accounts))
+        self._store = Store(setup.data_dir / "store.db")
+        self.budgets = Budgets(setup.policy, self._store)
+        self.decider.shadowed_cohorts = frozenset(self.budgets.fallen)
+        self.casework = Casework(self.decider, self._store, self.budgets)
+        self.ledger = Ledger(setup.data_dir / "decisions")
+        self._intake = Intake(Spool(setup.data_dir / "exchanges"), self.decider.counters, self.decider.handles)
+        self._file = None if setup.verdicts is None else VerdictFile(setup.verdicts)
+        self.counts: Counter[tuple[str, ...]] = Counter()
+        self._allows = 0
+        self._swept_s = clock()
+        snapshot.restore(setup.data_dir / "snapshot.msgpack", self.decider.counters, self.decider.handles)
+        self.casework.restore(clock())
+        self._load_verdicts()
+
+    def decide(self, request: DecideRequest, transport: str) -> Decision:
+        """Decide on a request, and record it: whatever is not an ordinary allow, and one of a hundred of those."""
+        now_s = self._clock()
+        decided = self.decider.decide(request, now_s)
+        decision = decided.decision
+        self.counts["decisions", transport, decision.action, decision.mode] += 1
+        if decided.cohort is not None and decided.account_id is not None:
+            self._watch_budget(decided, now_s)
+        sampled = 1.0
+        if decision.reason_code == "ordinary":
+            self._allows += 1
+            if self._allows % _ALLOWS_A_SAMPLE:
+                return decision
+            sampled = 1 / _ALLOWS_A_SAMPLE
+        self.ledger.append(_entry(decided, request, transport, now_s, sampled))
+        return decision
+
+    def observe(self, records: list[bytes]) -> Taken:
+        """Take in finished exchanges; see `Intake.take`."""
+        taken = self._intake.take(records, self._clock())
+        self.counts["exchanges", "accepted"] += taken.accepted
+        self.counts["exchanges", "rejected"] += len(taken.rejected)
+        return taken
+
+    def account(self, account_id: str) -> AccountView:
+        """Return what is held about an account."""
+        now_s = self._clock()
+        member = self.decider.cohorts.of(account_id, None, None, now_s)
+        return AccountView(
+            account_id=account_id,
+            cohort=member.cohort,
+            exempt_beyond=None if member.most == "block" else member.most,
+            verdict=self.decider.standings.of(account_id, now_s),
+            history=self.casework.history(account_id),
+        )
+
+    def tick(self) -> None:
+        """Do what is due: hand the record to the system, look at the verdict file, forget, take a snapshot."""
+        self.ledger.flush()
+        self._load_verdicts()
+        now_s = self._clock()
+        if now_s - self._swept_s >= _SWEEP_S:
+            self._swept_s = now_s
+            self.decider.counters.sweep(now_s)
+            self.decider.standings.sweep(now_s)
+            self._snapshot()
+
+    def close(self) -> None:
+        """See everything on the disk."""
+        self._snapshot()
+        self.ledger.close()
+        self._store.close()
+
+    def now(self) -> float:
+        """Unix seconds, by the service's own clock."""
+        return self._clock()
+
+    def _snapshot(self) -> None:
+        snapshot.save(self._data / "snapshot.msgpack", self.decider.counters, self.decider.handles)
+
+    def _load_verdicts(self) -> None:
+        if self._file is None:
+            return
+        try:
+            loaded = self._file.read_if_new()
+        except StillwatchError as error:
+            self.counts["verdict_files", "refused"] += 1
+            _log.error("the verdicts were not replaced: %s", error.message)
+            return
+        if loaded is not None:
+            texts = KnownTexts(loaded.verdicts, loaded.at_s)
+            self.decider.standings.take(loaded.verdicts, loaded.at_s)
+            self.decider.texts = texts
+            self.counts["verdict_files", "loaded"] += 1
+
+    def _watch_budget(self, decided: Decided, now_s: float) -> None:
+        refused = decided.decision.refuses
+        cohort, account = decided.cohort or "", decided.account_id or ""
+        if self.budgets.watch(cohort, account, refused=refused, now_s=now_s):
+            self.decider.shadowed_cohorts = frozenset(self.budgets.fallen)
+            _log.warning("the cohort %s falls back to shadow: %s", cohort, self.budgets.fallen[cohort])
+
+
+def _entry(decided: Decided, request: DecideRequest, transport: str, now_s: float, sampled: float) -> Entry:
+    decision, hit, shadow = decided.decision, decided.enforced, decided.shadow
+    return Entry(
+        decision_id=decision.decision_id,
+        ts=now_s,
+        action=decision.action,
+        mode=decision.mode,
+        reason_code=decision.reason_code,
+        transport=transport,
+        policy_id=decision.policy_id,
+        policy_version=decision.policy_version,
+        inputs=hashlib.blake2b(_encode(request), digest_size=16).hexdigest(),
+        account_id=decided.account_id,
+        cohort=decided.cohort,
+        rule=None if hit is None else hit.rule.id,
+        shadow=None if shadow is None else (shadow.rule.id, shadow.action),
+        limits=decided.limits,
+        campaign_id=decision.evidence_ref,
+        model=request.model,
+        removed=_removed(decision),
+        sampled=sampled,
+    )
+
+
+def _removed(decision: Decision) -> tuple[str, ...]:
+    if not decision.degrades or decision.degrade is None:
+        return ()
+    bounds = [
+        f"{name}<={value}" for name in ("max_tokens", "n") if (value := getattr(decision.degrade, name)) is not None
+    ]
+    return (*bounds, *decision.degrade.strip)

@@ -1,0 +1,189 @@
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.enforcement.factories import NOW, policy, rule, verdict
+
+from stillwatch.enforcement.casework import Lift, NewVerdict
+from stillwatch.enforcement.model import DecideRequest
+from stillwatch.enforcement.policy.load import standard_policy
+from stillwatch.enforcement.record.appeals import NewAppeal, NewReview
+from stillwatch.enforcement.record.ledger import Entry, verify
+from stillwatch.enforcement.service import Service, Setup
+from stillwatch.errors import PolicyRefusedError
+
+ASKED = DecideRequest(account_id="a", model="m", prompt="my secret question")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Setup:
+    return Setup(
+        data_dir=tmp_path / "data", policy=standard_policy(), mode="enforce", verdicts=tmp_path / "verdicts.jsonl"
+    )
+
+
+@pytest.fixture
+def service(setup: Setup, clock: Clock) -> Iterator[Service]:
+    one = Service(setup, clock)
+    yield one
+    one.close()
+
+
+def new(action: str = "block", author: str = "ann", **more: object) -> NewVerdict:
+    fields = {"reason_code": "by_hand", "reason": "seen", "ttl_s": 600, **more}
+    return NewVerdict(action=action, author=author, **fields)  # type: ignore[arg-type]
+
+
+def recorded(service: Service, decision_id: str) -> Entry:
+    found = service.ledger.find(decision_id)
+    assert found is not None
+    return found
+
+
+def test_what_is_not_an_ordinary_allow_is_recorded_without_its_text(service: Service, setup: Setup) -> None:
+    for _ in range(250):
+        service.decide(ASKED, "native")
+    service.casework.set_verdict("a", new(), NOW)
+    decision = service.decide(ASKED, "nginx")
+    entries = list(service.ledger.entries())
+    assert [one.action for one in entries] == ["allow", "allow", "block"]
+    assert {one.sampled for one in entries} == {0.01, 1.0}
+    last = recorded(service, decision.decision_id)
+    assert (last.rule, last.transport, last.cohort, last.reason_code) == ("blocked", "nginx", "everybody", "by_hand")
+    assert all(b"secret" not in path.read_bytes() for path in setup.data_dir.rglob("*") if path.is_file())
+    assert service.counts["decisions", "native", "allow", "enforce"] == 250
+
+
+def test_a_degrade_says_what_was_removed(service: Service) -> None:
+    service.casework.set_verdict("a", new("degrade", campaign_id="cmp-1"), NOW)
+    decision = service.decide(ASKED, "native")
+    assert recorded(service, decision.decision_id).removed == ("max_tokens<=1024", "n<=1", "logprobs", "reasoning")
+
+
+def test_the_verdict_file_is_taken_over_while_serving(
+    service: Service, setup: Setup, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert setup.verdicts is not None
+    setup.verdicts.write_bytes(msgspec.json.encode(verdict("a", ttl_s=10**9)) + b"\n")
+    assert service.decide(ASKED, "native").action == "allow"
+    service.tick()
+    assert service.decide(ASKED, "native").action == "block"
+    setup.verdicts.write_bytes(b"half a li")
+    with caplog.at_level(logging.ERROR):
+        service.tick()
+    assert "the verdicts were not replaced" in caplog.text
+    assert service.decide(ASKED, "native").action == "block"
+    setup.verdicts.write_bytes(b"")
+    service.tick()
+    assert service.decide(ASKED, "native").action == "allow"
+    clock.now += 61
+    service.tick()
+    assert service.counts["verdict_files", "loaded"] == 2
+    assert service.counts["verdict_files", "refused"] == 1
+
+
+def test_a_restart_finds_what_was_acknowledged(setup: Setup, clock: Clock) -> None:
+    first = Service(setup, clock)
+    first.casework.set_verdict("a", new(), NOW)
+    blocked = first.decide(ASKED, "native")
+    first.ledger.close()  # all else is left as it is: tests/enforcement/test_serve.py kills a process
+    second = Service(setup, clock)
+    assert second.decide(ASKED, "native").action == "block"
+    assert recorded(second, blocked.decision_id).action == "block"
+    second.close()
+    assert verify(setup.data_dir / "decisions").lines == 2
+    clock.now += 600
+    third = Service(setup, clock)
+    assert third.decide(ASKED, "native").action == "allow"
+    third.close()
+
+
+def test_a_degrade_on_suspicion_alone_needs_two(service: Service, clock: Clock) -> None:
+    assert service.casework.set_verdict("a", new("degrade"), NOW).state == "awaiting_approval"
+    assert service.casework.set_verdict("a", new("degrade"), NOW).state == "awaiting_approval"
+    assert service.decide(ASKED, "native").action == "allow"
+    second = service.casework.set_verdict("a", new("degrade", author="bob"), NOW)
+    assert (second.state, second.approved_by) == ("in_force", "ann")
+    assert service.decide(ASKED, "native").action == "degrade"
+    service.casework.lift("a", Lift(reason="mistake", author="eve"), NOW)
+    assert service.casework.set_verdict("a", new("degrade", author="bob"), NOW).state == "awaiting_approval"
+    clock.now += 30 * 86_400
+    assert service.casework.set_verdict("a", new("degrade", author="ann"), clock.now).state == "awaiting_approval"
+
+
+def test_a_lifted_verdict_stays_lifted_though_it_is_found_again(service: Service, setup: Setup) -> None:
+    assert setup.verdicts is not None
+    setup.verdicts.write_bytes(msgspec.json.encode(verdict("a", ttl_s=10**9)) + b"\n")
+    service.tick()
+    assert service.casework.lift("a", Lift(reason="ours", author="ann"), NOW)
+    assert not service.casework.lift("a", Lift(reason="ours", author="ann"), NOW)
+    assert service.decide(ASKED, "native").action == "allow"
+    assert [event.kind for event in service.account("a").history] == ["lifted", "lifted"]
+
+
+def test_an_overturned_appeal_frees_the_account_and_counts(setup: Setup, clock: Clock) -> None:
+    strict = policy('[[budget]]\ncohort = "everybody"\noverturned = 1', rule("b", "block", '{ verdict = ["block"] }'))
+    service = Service(replace(setup, policy=strict), clock)
+    service.casework.set_verdict("a", new(), NOW)
+    decision = recorded(service, service.decide(ASKED, "native").decision_id)
+    appeal = service.casework.appeal(
+        NewAppeal(decision_id=decision.decision_id, contact="a@b.c", text="no"), decision, NOW
+    )
+    overturn = NewReview(reviewer="bob", finding="overturn", reason="a class of students")
+    with pytest.raises(PolicyRefusedError, match="does not review"):
+        service.casework.review(appeal, NewReview(reviewer="ann", finding="overturn", reason="x"), decision, NOW)
+    assert service.casework.review(appeal, overturn, decision, NOW).state == "overturned"
+    assert service.decide(ASKED, "native").action == "allow"
+    service.casework.set_verdict("other", new(), NOW)
+    shadowed = service.decide(DecideRequest(account_id="other"), "native")
+    assert (shadowed.action, shadowed.mode) == ("block", "shadow")
+    assert service.casework.reset_budget("everybody", NOW)
+    assert service.decide(DecideRequest(account_id="other"), "native").mode == "enforce"
+    assert [event.kind for event in service.casework.history("a")] == ["lifted", "appealed", "set"]
+    service.close()
+
+
+def test_a_cohort_with_too_many_refused_falls_back(
+    setup: Setup, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    tables = ['[[budget]]\ncohort = "everybody"\nrefused_share = 0.01', rule("b", "block", '{ verdict = ["block"] }')]
+    service = Service(replace(setup, policy=policy(*tables)), clock)
+    for number in range(150):
+        service.decide(DecideRequest(account_id=f"a{number}"), "native")
+    for number in range(4):
+        service.casework.set_verdict(f"a{number}", new(), NOW)
+    modes = [service.decide(DecideRequest(account_id=f"a{number}"), "native").mode for number in range(4)]
+    assert modes == ["enforce", "enforce", "shadow", "shadow"]
+    assert "falls back to shadow" in caplog.text
+    service.close()
+
+
+def test_an_account_as_its_people_see_it(service: Service) -> None:
+    service.casework.set_verdict("a", new(), NOW)
+    view = service.account("a")
+    assert view.verdict is not None
+    assert (view.cohort, view.verdict.action, view.exempt_beyond, len(view.history)) == ("everybody", "block", None, 1)
+    assert service.account("nobody").verdict is None
+
+
+def test_posted_exchanges_are_counted(service: Service) -> None:
+    record = b'{"exchange_id": "e", "ts": "2026-09-01T10:00:00Z", "account_id": "a", "model": "m"}'
+    assert service.observe([record, b"{"]).accepted == 1
+    assert service.counts["exchanges", "rejected"] == 1
+    assert service.now() == NOW
