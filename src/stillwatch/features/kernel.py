@@ -43,7 +43,6 @@ _P1 = np.uint64(0xD6E8FEB86659FD93)
 _P2 = np.uint64(0xA0761D6478BD642F)
 _P3 = np.uint64(0xE7037ED1A0B428DB)
 
-_BAND_LEFT = np.uint64(0x9E3779B97F4A7C15)
 _BAND_RIGHT = np.uint64(0xBF58476D1CE4E5B9)
 _BAND_MIX = np.uint64(0x94D049BB133111EB)
 
@@ -374,19 +373,17 @@ def hash_text(data: Bytes) -> tuple[Words, Words, np.uint64]:
 def band_text(data: Bytes, told: Bytes, bands: Words) -> np.uint64:
     """Write the LSH bands of a prompt and its system prompt, and return the hash of the prompt's first words.
 
-    The bands are those of `sketch.bands` on the text's minhash, computed without a matrix: a decision has one text.
-    `bands` has one entry per pair of bins.
+    They are those of `sketch.bands`, without its matrix: a decision has one text. `bands` has one per pair of bins.
     """
     words = np.empty(max(data.size, told.size) + 1, np.uint64)
     scratch = (np.empty(words.size + 8, np.uint8), np.empty(words.size + 8, np.uint8))
     minhash = np.full(BINS, EMPTY, np.uint32)
-    if told.size:
-        count, _ = split_words(told, 0, told.size, words, scratch)
+    count = 0
+    for text in (told, data):
+        count, _ = split_words(text, 0, text.size, words, scratch)
         _add_shingles(words, count, minhash)
-    count, _ = split_words(data, 0, data.size, words, scratch)
-    _add_shingles(words, count, minhash)
     head = hash_sequence(words, 0, min(EDGE_WORDS, count))
-    dense = np.empty(BINS, np.uint64)
+    dense = np.full(BINS, np.uint64(EMPTY))
     filled, distance = np.uint64(0), np.uint64(BINS)
     for step in range(2 * BINS):  # twice around, backwards: each empty bin borrows the next filled one
         place = (2 * BINS - 1 - step) % BINS
@@ -396,10 +393,8 @@ def band_text(data: Bytes, told: Bytes, bands: Words) -> np.uint64:
             distance += _ONE
         if distance < np.uint64(BINS):
             dense[place] = filled + (distance << np.uint64(32))
-        else:
-            dense[place] = np.uint64(EMPTY)
     for band in range(bands.size):
-        joined = dense[2 * band] * _BAND_LEFT + dense[2 * band + 1] * _BAND_RIGHT
+        joined = dense[2 * band] * _SPREAD + dense[2 * band + 1] * _BAND_RIGHT
         mixed = (joined ^ (joined >> np.uint64(29))) * _BAND_MIX + np.uint64(band + 1)
         bands[band] = mixed ^ (mixed >> np.uint64(32))
     return head
