@@ -18,6 +18,7 @@ from stillwatch import __version__
 from stillwatch.cli.detect import detect
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.policy import policy
+from stillwatch.cli.serve import serve
 from stillwatch.cli.sketch import sketch
 from stillwatch.config import CONFIG_FILE, check_config, load_config
 from stillwatch.errors import StillwatchError, UsageError
@@ -59,6 +60,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_print_versi
 
 app.command("detect")(detect)
 app.command("ingest")(ingest)
+app.command("serve")(serve)
 app.command("sketch")(sketch)
 app.add_typer(policy, name="policy")
 

@@ -7,7 +7,7 @@ import msgspec
 from stillwatch.detection.findings.model import Action
 from stillwatch.enforcement.decide import Standing
 from stillwatch.enforcement.decider import Decider
-from stillwatch.enforcement.model import Name
+from stillwatch.enforcement.model import Code, Name
 from stillwatch.enforcement.record.appeals import Appeal, Appeals, NewAppeal, NewReview
 from stillwatch.enforcement.record.budgets import Budgets
 from stillwatch.enforcement.record.ledger import Entry
@@ -25,7 +25,7 @@ class NewVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What a person decides about an account. It ends with its `ttl_s`."""
 
     action: Action
-    reason_code: Name
+    reason_code: Code
     reason: Reason
     author: Name
     ttl_s: Ttl

@@ -16,6 +16,7 @@ REFUSING: frozenset[Action] = frozenset({"throttle", "challenge", "block"})
 """Actions that keep a request from the model; `degrade` lets it pass, made smaller."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 Line = Annotated[str, msgspec.Meta(max_length=1024)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 

@@ -89,7 +89,7 @@ class Service:
         self._swept_s = clock()
         snapshot.restore(setup.data_dir / "snapshot.msgpack", self.decider.counters, self.decider.handles)
         self.casework.restore(clock())
-        self._load_verdicts()
+        self._take_verdicts()
 
     def decide(self, request: DecideRequest, transport: str) -> Decision:
         """Decide on a request, and record it: whatever is not an ordinary allow, and one of a hundred of those."""
@@ -130,7 +130,11 @@ class Service:
     def tick(self) -> None:
         """Do what is due: hand the record to the system, look at the verdict file, forget, take a snapshot."""
         self.ledger.flush()
-        self._load_verdicts()
+        try:
+            self._take_verdicts()
+        except StillwatchError as error:  # what was in force stays in force
+            self.counts["verdict_files", "refused"] += 1
+            _log.error("the verdicts were not replaced: %s", error)
         now_s = self._clock()
         if now_s - self._swept_s >= _SWEEP_S:
             self._swept_s = now_s
@@ -151,15 +155,8 @@ class Service:
     def _snapshot(self) -> None:
         snapshot.save(self._data / "snapshot.msgpack", self.decider.counters, self.decider.handles)
 
-    def _load_verdicts(self) -> None:
-        if self._file is None:
-            return
-        try:
-            loaded = self._file.read_if_new()
-        except StillwatchError as error:
-            self.counts["verdict_files", "refused"] += 1
-            _log.error("the verdicts were not replaced: %s", error.message)
-            return
+    def _take_verdicts(self) -> None:
+        loaded = None if self._file is None else self._file.read_if_new()
         if loaded is not None:
             texts = KnownTexts(loaded.verdicts, loaded.at_s)
             self.decider.standings.take(loaded.verdicts, loaded.at_s)

@@ -96,15 +96,24 @@ class Ledger:
         self._held.append(body + _MARK + self._chain.encode() + b'"}\n')
 
     def flush(self) -> None:
-        """Hand what was appended to the system: it outlives the process from here on."""
+        """Hand what was appended to the system: it outlives the process from here on.
+
+        Raises:
+            OSError: the disk refuses; what was appended is kept for the next try.
+        """
         if not self._held:
             return
         if self._stream is None:
             path = self._directory / f"{self._name}.jsonl"
             self._stream = path.open("ab", buffering=0)
             path.chmod(0o600)
-        data, self._held = b"".join(self._held), []
-        write_whole(self._stream, data)
+        whole = self._stream.seek(0, os.SEEK_END)
+        try:
+            write_whole(self._stream, b"".join(self._held))
+        except OSError:
+            self._stream.truncate(whole)
+            raise
+        self._held = []
 
     def close(self) -> None:
         """Flush, and see it on the disk."""

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -27,7 +28,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ts: float
     account_id: str
     kind: str
-    body: dict[str, object]
+    body: dict[str, Any]
 
 
 class Store:
@@ -84,7 +85,7 @@ class Store:
             (account_id, most),
         )
         return [
-            Event(ts=ts, account_id=account, kind=kind, body=msgspec.json.decode(body, type=dict[str, object]))
+            Event(ts=ts, account_id=account, kind=kind, body=msgspec.json.decode(body, type=dict[str, Any]))
             for ts, account, kind, body in rows
         ]
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillwatch.detection.findings.model import Verdict
+from stillwatch.enforcement.model import Code
 from stillwatch.errors import Location, UsageError
 
 
@@ -63,6 +64,7 @@ def read_verdicts(path: Path) -> list[Verdict]:
 
 
 def _checked(verdict: Verdict) -> Verdict:
+    msgspec.convert(verdict.reason_code, Code)  # it goes into headers
     for band in verdict.template_bands:
         int(band, 16)
     return verdict

@@ -1,0 +1,77 @@
+"""One decision in the words of each gateway that asks over HTTP: status, headers, body."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from stillwatch.enforcement.model import Decision
+from stillwatch.enforcement.service import Service
+from stillwatch.enforcement.serving.ask import ask
+from stillwatch.enforcement.serving.refusals import Refusal, refusal
+
+JSON = {"content-type": "application/json"}
+
+
+class GuardrailCall(msgspec.Struct, kw_only=True):
+    """What LiteLLM posts, as far as it is read."""
+
+    request_data: dict[str, Any] = {}
+    request_headers: dict[str, Any] = {}
+    structured_messages: list[Any] | None = None
+    model: str | None = None
+
+
+def envoy(service: Service, headers: Mapping[str, str], path: str, body: bytes) -> Refusal:
+    """Answer Envoy's ext_authz over HTTP: a refusal goes to the client as it is, a pass carries headers upstream."""
+    decision = service.decide(ask(headers, path, body), "envoy-http")
+    if decision.refuses:
+        return refusal(decision, path)
+    return Refusal(200, told(decision), b"")
+
+
+def nginx(service: Service, headers: Mapping[str, str]) -> Refusal:
+    """Answer nginx's auth_request with 200 or 403 alone; what the client is to see stands in headers.
+
+    Any other status is a 500 to nginx, which the usual fail-open recipe turns into a pass.
+    """
+    path = headers.get("x-original-uri", "")
+    decision = service.decide(ask(headers, path), "nginx")
+    answer = told(decision)
+    if not decision.refuses:
+        return Refusal(200, answer, b"")
+    shown = refusal(decision, path)
+    answer["x-sw-status"] = str(shown.status)
+    answer["x-sw-body"] = shown.body.decode()
+    return Refusal(403, answer, b"")
+
+
+def litellm_guardrail(service: Service, call: GuardrailCall) -> Refusal:
+    """Answer LiteLLM's generic guardrail, which knows block or nothing: degrade and shadow pass."""
+    data = call.request_data
+    account = data.get("user_api_key_user_id") or data.get("user_api_key_hash")
+    headers = {name.lower(): value for name, value in call.request_headers.items() if isinstance(value, str)}
+    headers.pop("x-sw-account-id", None)  # these headers are the client's own
+    if isinstance(account, str) and account:
+        headers["x-sw-account-id"] = account
+    body = msgspec.json.encode({"model": call.model, "messages": call.structured_messages})
+    decision = service.decide(ask(headers, "/chat/completions", body), "litellm-guardrail")
+    if not decision.refuses:
+        return Refusal(200, JSON, b'{"action":"NONE"}')
+    said = msgspec.json.decode(refusal(decision, "").body)["error"]["message"]
+    return Refusal(200, JSON, msgspec.json.encode({"action": "BLOCKED", "blocked_reason": said}))
+
+
+def told(decision: Decision) -> dict[str, str]:
+    """Return the headers that tell a gateway, never a client, what was decided."""
+    headers = {
+        "x-sw-action": decision.action,
+        "x-sw-mode": decision.mode,
+        "x-sw-decision-id": decision.decision_id,
+        "x-sw-reason": decision.reason_code,
+    }
+    if decision.refuses and decision.retry_after_s is not None:
+        headers["x-sw-retry-after"] = str(decision.retry_after_s)
+    if decision.degrades:
+        headers["x-sw-degrade"] = msgspec.json.encode(decision.degrade).decode()
+    return headers

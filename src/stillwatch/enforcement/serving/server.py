@@ -1,0 +1,124 @@
+"""Runs the service: one process, one event loop, on the loopback address."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+import uvloop
+
+from stillwatch.enforcement.service import Service, Setup
+from stillwatch.enforcement.serving.http import Gateway
+from stillwatch.enforcement.serving.people import people
+from stillwatch.errors import UsageError
+
+HOST = "127.0.0.1"
+TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name
+_TICK_S = 0.25
+_BACKLOG = 2048
+_log = logging.getLogger(__name__)
+
+
+def admin_token(data_dir: Path, given: str | None) -> str:
+    """Return the token that writing routes ask for: the given one, or one made once and kept beside the data."""
+    if given:
+        return given
+    path = data_dir / TOKEN_FILE
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        made = secrets.token_urlsafe(32)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(made + "\n")
+        return made
+
+
+def serve(setup: Setup, port: int, token: str | None, started: Callable[[int], None]) -> None:
+    """Serve until the process is told to stop.
+
+    Args:
+        setup: what the service starts from.
+        port: 0 takes a free one.
+        token: what writing routes ask for; None makes one.
+        started: called with the port once requests are answered.
+
+    Raises:
+        UsageError: the port is taken.
+        StillwatchError: the data directory holds something else.
+    """
+    listening = _listen(port)
+    with contextlib.closing(listening), _alone(setup.data_dir):
+        service = Service(setup, time.time)
+        with contextlib.closing(service):
+            app = Gateway(service, people(service, admin_token(setup.data_dir, token)))
+            config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", server_header=False)
+            signal.signal(signal.SIGTERM, _stop)  # uvicorn raises a signal again when it has stopped
+            with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_run(uvicorn.Server(config), listening, service, started))
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Hold a data directory against a second process; the lock goes with the process, however it ends."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"{data_dir} is in use by another process", hint="give each its own --data-dir") from error
+        yield
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise UsageError(f"port {port} is taken", hint="give another one with --port") from error
+    return listening
+
+
+async def _run(
+    server: uvicorn.Server, listening: socket.socket, service: Service, started: Callable[[int], None]
+) -> None:
+    ticking = asyncio.create_task(_tick(service, server, lambda: started(listening.getsockname()[1])))
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+
+
+async def _tick(service: Service, server: uvicorn.Server, started: Callable[[], None]) -> None:
+    told = False
+    while True:
+        if server.started and not told:
+            told = True
+            started()
+        try:
+            service.tick()
+        except OSError as error:
+            service.counts["http_errors", "disk"] += 1
+            _log.error("the record could not be written: %s", error.strerror)
+        await asyncio.sleep(_TICK_S if told else 0.01)
