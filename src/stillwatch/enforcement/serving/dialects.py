@@ -38,8 +38,11 @@ def nginx(service: Service, headers: Mapping[str, str]) -> Refusal:
     path = headers.get("x-original-uri", "")
     decision = service.decide(ask(headers, path), "nginx")
     answer = told(decision)
+    answer["cache-control"] = "no-store"
     if not decision.refuses:
         return Refusal(200, answer, b"")
+    if decision.ttl_s:  # nginx stands in for a lost service, as long as the verdict holds
+        answer["cache-control"] = f"max-age=1, stale-if-error={decision.ttl_s}"
     shown = refusal(decision, path)
     answer["x-sw-status"] = str(shown.status)
     answer["x-sw-body"] = shown.body.decode()
