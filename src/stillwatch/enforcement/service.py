@@ -82,7 +82,8 @@ class Service:
         self.decider.shadowed_cohorts = frozenset(self.budgets.fallen)
         self.casework = Casework(self.decider, self._store, self.budgets)
         self.ledger = Ledger(setup.data_dir / "decisions")
-        self._intake = Intake(Spool(setup.data_dir / "exchanges"), self.decider.counters, self.decider.handles)
+        self._spool = Spool(setup.data_dir / "exchanges")
+        self._intake = Intake(self._spool, self.decider.counters, self.decider.handles)
         self._file = None if setup.verdicts is None else VerdictFile(setup.verdicts)
         self.counts: Counter[tuple[str, ...]] = Counter()
         self._allows = 0
@@ -146,6 +147,7 @@ class Service:
         """See everything on the disk."""
         self._snapshot()
         self.ledger.close()
+        self._spool.close()
         self._store.close()
 
     def now(self) -> float:

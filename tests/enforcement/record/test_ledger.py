@@ -1,10 +1,13 @@
+import errno
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.enforcement.factories import NOW
 
+from stillwatch.enforcement.record import ledger as module
 from stillwatch.enforcement.record.ledger import GENESIS, Entry, Ledger, verify
 from stillwatch.errors import InputRejectedError
 from stillwatch.identifiers import DecisionIds
@@ -91,3 +94,24 @@ def test_a_log_that_another_hand_wrote_to_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b'{"decision_id":"x"}\n')
     with pytest.raises(InputRejectedError, match="ends in a line that is not its own"):
         Ledger(tmp_path)
+
+
+def test_a_full_disk_keeps_what_was_appended_for_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.append(entry())
+    ledger.flush()
+    real = module.write_whole
+
+    def full(stream: BinaryIO, data: bytes) -> None:
+        real(stream, data[:20])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "write_whole", full)
+    ledger.append(entry())
+    with pytest.raises(OSError, match="No space"):
+        ledger.flush()
+    assert verify(tmp_path).lines == 1
+    monkeypatch.undo()
+    ledger.append(entry())
+    ledger.close()
+    assert verify(tmp_path).lines == 3
