@@ -1,78 +1,20 @@
 """The shipped nginx snippets on a real nginx, in front of a real decision service and a model that streams."""
 
 import contextlib
-import http.server
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from tests.enforcement.serving.process import Reply, Served, request, serving
+from tests.deploy.peers import ACTIONS, EVENTS, Gate, free_port, model, wait_for
+from tests.enforcement.serving.process import serving
 
 SNIPPETS = Path(__file__).parents[2] / "deploy" / "nginx"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="NO NGINX: install nginx to test deploy/nginx")
-
-ACTIONS = {"allow": 200, "watch": 200, "degrade": 200, "throttle": 429, "challenge": 403, "block": 403}
-EVENTS = 5
-
-
-class Model(http.server.BaseHTTPRequestHandler):
-    """Streams five events and tells which headers reached it."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("X-Seen-Account", self.headers.get("X-SW-Account-Id", ""))
-        self.send_header("X-Seen-Degrade", self.headers.get("X-SW-Degrade", ""))
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        for number in range(EVENTS):
-            event = f"data: {number}\n\n".encode()
-            self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
-            self.wfile.flush()
-            time.sleep(0.02)
-        self.wfile.write(b"0\r\n\r\n")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class Gate(NamedTuple):
-    """nginx, the service behind it, and how a client calls through."""
-
-    served: Served
-    port: int
-
-    def call(self, account: str, path: str = "/v1/chat/completions") -> Reply:
-        return request(self.port, "POST", path, {"model": "m"}, {"X-Account": account, "X-SW-Account-Id": "forged"})
-
-
-@contextlib.contextmanager
-def model() -> Iterator[int]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    server.daemon_threads = True
-    running = threading.Thread(target=server.serve_forever)
-    running.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        running.join()
-
-
-def free_port() -> int:
-    with http.server.HTTPServer(("127.0.0.1", 0), Model) as taken:
-        return int(taken.server_address[1])
 
 
 @contextlib.contextmanager
@@ -98,11 +40,7 @@ def nginx(directory: Path, service: int, upstream: int) -> Iterator[int]:
     command = [NGINX, "-p", directory, "-c", directory / "example.conf", "-e", directory / "error.log", "-g", settings]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
-            for _ in range(200):
-                with contextlib.suppress(OSError):
-                    request(port, "GET", "/")
-                    break
-                time.sleep(0.05)
+            wait_for(port)
             yield port
         finally:
             process.terminate()

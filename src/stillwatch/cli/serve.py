@@ -15,6 +15,7 @@ TOKEN_VARIABLE = "STILLWATCH_ADMIN_TOKEN"  # noqa: S105 - the variable's name
 def serve(
     data_dir: Annotated[Path, typer.Option(help="What must outlive the process; one process each.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="HTTP port on the loopback address; 0 = any.")] = 8377,
+    spop_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of HAProxy's agent (SPOE); 0 = any.")] = 8379,
     verdicts: Annotated[Path | None, typer.Option(help="verdicts.jsonl that detect replaces.")] = None,
     policy: Annotated[Path | None, typer.Option(help="Policy (TOML); without one, the standard policy.")] = None,
     mode: Annotated[str, typer.Option(help="shadow: decide and record only; enforce.")] = "shadow",
@@ -29,7 +30,7 @@ def serve(
     """
     from stillwatch.enforcement.policy.load import load_policy, standard_policy
     from stillwatch.enforcement.service import Setup
-    from stillwatch.enforcement.serving.server import HOST
+    from stillwatch.enforcement.serving.server import HOST, Ports
     from stillwatch.enforcement.serving.server import serve as run
     from stillwatch.records.registry import load_registry
 
@@ -45,12 +46,14 @@ def serve(
         registry=() if registry is None else load_registry(registry),
     )
 
-    def started(taken: int) -> None:
+    def started(taken: Ports) -> None:
         if as_json:
-            typer.echo(json.dumps({"host": HOST, "port": taken, "mode": mode, "pid": os.getpid()}))
-        typer.echo(f"Deciding on http://{HOST}:{taken}, mode {mode}; stop with Ctrl-C.", err=True)
+            typer.echo(json.dumps({"host": HOST, "port": taken.http, "spop_port": taken.spop, "mode": mode}))
+        typer.echo(
+            f"Deciding on http://{HOST}:{taken.http} (SPOP {taken.spop}), mode {mode}; stop with Ctrl-C.", err=True
+        )
 
-    run(setup, port, os.environ.get(TOKEN_VARIABLE), started)
+    run(setup, Ports(port, spop_port), os.environ.get(TOKEN_VARIABLE), started)
 
 
 def read_keys(path: Path) -> dict[str, str]:

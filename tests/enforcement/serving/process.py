@@ -23,10 +23,11 @@ class Reply(NamedTuple):
 
 
 class Served(NamedTuple):
-    """A running service: its process, its port and where its data is."""
+    """A running service: its process, its ports and where its data is."""
 
     process: subprocess.Popen[str]
     port: int
+    spop_port: int
     data: Path
 
     def admin(self, method: str, path: str, body: object) -> Reply:
@@ -54,7 +55,20 @@ def request(port: int, method: str, path: str, body: object = None, headers: Map
 @contextlib.contextmanager
 def serving(data: Path, *options: str) -> Iterator[Served]:
     """Yield a service on a free port, in mode enforce; it is gone afterwards."""
-    command = [STILLWATCH, "serve", "--data-dir", data, "--port", "0", "--mode", "enforce", "--json", *options]
+    command = [
+        STILLWATCH,
+        "serve",
+        "--data-dir",
+        data,
+        "--port",
+        "0",
+        "--spop-port",
+        "0",
+        "--mode",
+        "enforce",
+        "--json",
+        *options,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -62,6 +76,7 @@ def serving(data: Path, *options: str) -> Iterator[Served]:
             if not line:
                 assert process.stderr is not None
                 raise AssertionError(process.stderr.read())
-            yield Served(process, json.loads(line)["port"], data)
+            told = json.loads(line)
+            yield Served(process, told["port"], told["spop_port"], data)
         finally:
             process.kill()

@@ -39,6 +39,7 @@ def test_a_chat_call() -> None:
         ({"input": [{"role": "developer", "content": "S"}, {"role": "user", "content": "P"}]}, "P", "S", None),
         ({"prompt": "P", "max_tokens": True}, "P", None, None),
         ({"messages": [1, "x", {"role": "user", "content": 5}]}, None, None, None),
+        ({"messages": [{"role": []}, {"role": {}}]}, None, None, None),
         ({"max_completion_tokens": 3, "max_tokens": 9}, None, None, 3),
     ],
 )

@@ -110,7 +110,7 @@ def _texts(told: _Body) -> tuple[str | None, str | None]:
         role = turn.get("role") if isinstance(turn, dict) else None
         if role == "user" and prompt is None:
             prompt = _text(turn.get("content"))
-        elif role in {"system", "developer"} and system is None:
+        elif isinstance(role, str) and role in {"system", "developer"} and system is None:
             system = _text(turn.get("content"))
     return prompt, system
 

@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import uvicorn
 import uvloop
 
 from stillwatch.enforcement.service import Service, Setup
+from stillwatch.enforcement.serving.haproxy import Agent
 from stillwatch.enforcement.serving.http import Gateway
 from stillwatch.enforcement.serving.people import people
 from stillwatch.errors import UsageError
@@ -28,6 +29,13 @@ TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name
 _TICK_S = 0.25
 _BACKLOG = 2048
 _log = logging.getLogger(__name__)
+
+
+class Ports(NamedTuple):
+    """Where the service listens: HTTP, and SPOP for HAProxy."""
+
+    http: int
+    spop: int
 
 
 def admin_token(data_dir: Path, given: str | None) -> str:
@@ -44,21 +52,24 @@ def admin_token(data_dir: Path, given: str | None) -> str:
         return made
 
 
-def serve(setup: Setup, port: int, token: str | None, started: Callable[[int], None]) -> None:
+def serve(setup: Setup, ports: Ports, token: str | None, started: Callable[[Ports], None]) -> None:
     """Serve until the process is told to stop.
 
     Args:
         setup: what the service starts from.
-        port: 0 takes a free one.
+        ports: where to listen; 0 takes a free one.
         token: what writing routes ask for; None makes one.
-        started: called with the port once requests are answered.
+        started: called with the ports once requests are answered.
 
     Raises:
         UsageError: the port is taken.
         StillwatchError: the data directory holds something else.
     """
-    listening = _listen(port)
-    with contextlib.closing(listening), _alone(setup.data_dir):
+    listening = [_listen(port, option) for option, port in zip(("--port", "--spop-port"), ports, strict=True)]
+    with contextlib.ExitStack() as open_until_the_end:
+        for one in listening:
+            open_until_the_end.enter_context(contextlib.closing(one))
+        open_until_the_end.enter_context(_alone(setup.data_dir))
         service = Service(setup, time.time)
         with contextlib.closing(service):
             app = Gateway(service, people(service, admin_token(setup.data_dir, token)))
@@ -84,7 +95,7 @@ def _alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, option: str) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -94,17 +105,21 @@ def _listen(port: int) -> socket.socket:
         listening.close()
         if error.errno != errno.EADDRINUSE:
             raise
-        raise UsageError(f"port {port} is taken", hint="give another one with --port") from error
+        raise UsageError(f"port {port} is taken", hint=f"give another one with {option}") from error
     return listening
 
 
 async def _run(
-    server: uvicorn.Server, listening: socket.socket, service: Service, started: Callable[[int], None]
+    server: uvicorn.Server, listening: list[socket.socket], service: Service, started: Callable[[Ports], None]
 ) -> None:
-    ticking = asyncio.create_task(_tick(service, server, lambda: started(listening.getsockname()[1])))
+    taken = Ports(*(one.getsockname()[1] for one in listening))
+    http, spop = listening
+    agents = await asyncio.get_running_loop().create_server(lambda: Agent(service), sock=spop)
+    ticking = asyncio.create_task(_tick(service, server, lambda: started(taken)))
     try:
-        await server.serve(sockets=[listening])
+        await server.serve(sockets=[http])
     finally:
+        agents.close()
         ticking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await ticking

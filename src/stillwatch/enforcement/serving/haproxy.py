@@ -1,0 +1,133 @@
+"""The agent that HAProxy asks (SPOE): one message per request, variables back that its rules act on."""
+
+import asyncio
+import struct
+
+from stillwatch.enforcement.model import Decision
+from stillwatch.enforcement.service import Service
+from stillwatch.enforcement.serving import spop
+from stillwatch.enforcement.serving.ask import ask
+from stillwatch.enforcement.serving.dialects import told
+from stillwatch.enforcement.serving.refusals import refusal
+
+_HEADERS = {
+    "account": "x-sw-account-id",
+    "org": "x-sw-org-id",
+    "authorization": "authorization",
+    "api_key": "x-api-key",
+    "user_agent": "user-agent",
+    "src": "x-real-ip",
+    "session": "x-sw-session-id",
+    "handle": "x-sw-reasoning-handle",
+    "model": "x-sw-model",
+}
+"""Header that each argument of the message stands for."""
+
+
+class Agent(asyncio.Protocol):
+    """One connection of HAProxy. A frame that is none ends the connection, told why, and nothing else."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._held = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._greeted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection."""
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every whole frame; the answers of one read go out together."""
+        self._held += data
+        answers: list[bytes] = []
+        try:
+            while (frame := self._next()) is not None and self._transport is not None:
+                answers.append(self._answer(frame))
+        except spop.FrameError as error:
+            self._service.counts["http_errors", "spop"] += 1
+            answers.append(_goodbye(error.status, str(error)))
+            self._end(b"".join(answers))
+            return
+        if self._transport is not None and answers:
+            self._transport.write(b"".join(answers))
+
+    def _next(self) -> spop.Frame | None:
+        if len(self._held) < 4:
+            return None
+        (size,) = struct.unpack_from(">I", self._held)
+        if size > spop.MOST_BYTES:
+            raise spop.FrameError(f"a frame of {size} bytes is longer than {spop.MOST_BYTES}", status=3)
+        if len(self._held) < 4 + size:
+            return None
+        data = bytes(self._held[4 : 4 + size])
+        del self._held[: 4 + size]
+        return spop.read_frame(data)
+
+    def _answer(self, frame: spop.Frame) -> bytes:
+        if frame.kind == spop.HAPROXY_HELLO:
+            return self._greet(spop.Reader(frame.payload).pairs())
+        if frame.kind == spop.HAPROXY_DISCONNECT:
+            self._end(_goodbye(0, "goodbye"))
+            return b""
+        if frame.kind != spop.NOTIFY or not self._greeted:
+            raise spop.FrameError(f"a frame of kind {frame.kind} is not expected here")
+        if not frame.flags & spop.FINISHED:
+            raise spop.FrameError("fragments were not agreed upon", status=9)
+        variables: dict[str, str | int] = {}
+        for _, arguments in spop.Reader(frame.payload).messages():
+            variables |= variables_of(self._decide(arguments), _text(arguments.get("path")) or "", self._service.now())
+        return spop.write_frame(frame._replace(kind=spop.ACK, payload=spop.set_variables(variables)))
+
+    def _greet(self, asked: dict[str, spop.Value]) -> bytes:
+        versions = [version.strip() for version in (_text(asked.get("supported-versions")) or "").split(",")]
+        if spop.VERSION not in versions:
+            raise spop.FrameError(f"no common version in {versions}", status=8)
+        size = asked.get("max-frame-size")
+        most = min(size, spop.MOST_BYTES) if isinstance(size, int) and size > 0 else spop.MOST_BYTES
+        agreed: dict[str, str | int] = {"version": spop.VERSION, "max-frame-size": most, "capabilities": "pipelining"}
+        self._greeted = True
+        hello = spop.write_frame(spop.Frame(spop.AGENT_HELLO, spop.FINISHED, 0, 0, spop.write_pairs(agreed)))
+        if asked.get("healthcheck") is True:
+            self._end(hello)
+            return b""
+        return hello
+
+    def _decide(self, arguments: dict[str, spop.Value]) -> Decision:
+        given = {header: _text(arguments.get(name)) for name, header in _HEADERS.items()}
+        headers = {header: value for header, value in given.items() if value}
+        body = arguments.get("body")
+        raw = body if isinstance(body, bytes) else (_text(body) or "").encode()
+        return self._service.decide(ask(headers, _text(arguments.get("path")) or "", raw), "haproxy-spoe")
+
+    def _end(self, last: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(last)
+            self._transport.close()
+            self._transport = None
+
+
+def variables_of(decision: Decision, path: str, now_s: float) -> dict[str, str | int]:
+    """Return the variables that HAProxy's rules act on; `status` is there where the client must be refused.
+
+    `until` (Unix seconds) is how long the refusal may be stood in for when the agent is lost.
+    """
+    variables: dict[str, str | int] = {
+        name[len("x-sw-") :].replace("-", "_"): value for name, value in told(decision).items()
+    }
+    if decision.refuses:
+        shown = refusal(decision, path)
+        variables |= {"status": shown.status, "body": shown.body.decode(), "until": int(now_s) + decision.ttl_s}
+    return variables
+
+
+def _text(value: spop.Value) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else None
+
+
+def _goodbye(status: int, message: str) -> bytes:
+    payload = spop.write_pairs({"status-code": status, "message": message})
+    return spop.write_frame(spop.Frame(spop.AGENT_DISCONNECT, spop.FINISHED, 0, 0, payload))
