@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from typing import cast
 
 from stillwatch.enforcement.model import Decision
 from stillwatch.enforcement.service import Service
@@ -35,8 +36,7 @@ class Agent(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the connection."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class, which is none of asyncio's
 
     def data_received(self, data: bytes) -> None:
         """Answer every whole frame; the answers of one read go out together."""
