@@ -190,8 +190,10 @@ def test_command_reference_names_what_the_command_line_takes(command: str) -> No
 def test_commands_of_the_pages_exist() -> None:
     for page in PAGES:
         for code in re.findall(r"```.*?```|`[^`\n]+`", page.read_text("utf-8"), re.DOTALL):
-            for command in re.findall(r"(?:^|`|bin/)stillwatch ((?:range|policy) [a-z]+|[a-z]+)", code, re.MULTILINE):
-                assert command in {*COMMANDS, "range", "policy"}, page
+            for command in re.findall(
+                r"(?:^|`|bin/)stillwatch ((?:range|policy|decisions) [a-z]+|[a-z]+)", code, re.MULTILINE
+            ):
+                assert command in {*COMMANDS, "range", "policy", "decisions"}, page
 
 
 def test_make_targets_of_the_pages_exist() -> None:

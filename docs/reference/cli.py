@@ -44,7 +44,7 @@ def _commands() -> Iterator[str]:
     commands = dict(root.commands)
     commands["demo"] = _alone(demo)
     commands["range"] = get_command(range_app)
-    for name, command in commands.items():
+    for name, command in sorted(commands.items()):  # whether or not this process has run a verb before
         for inner, leaf in getattr(command, "commands", {"": command}).items():
             yield from _section(f"{name} {inner}".strip(), leaf)
 

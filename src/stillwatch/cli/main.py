@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from stillwatch import __version__
+from stillwatch.cli.decisions import decisions
 from stillwatch.cli.detect import detect
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.policy import policy
@@ -63,6 +64,7 @@ app.command("ingest")(ingest)
 app.command("serve")(serve)
 app.command("sketch")(sketch)
 app.add_typer(policy, name="policy")
+app.add_typer(decisions, name="decisions")
 
 
 def _add_verbs() -> None:
