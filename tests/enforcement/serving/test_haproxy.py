@@ -1,4 +1,5 @@
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from tests.enforcement.factories import NOW
 
 from stillwatch.enforcement.service import Service
 from stillwatch.enforcement.serving import spop
+from stillwatch.enforcement.serving.front import Front
 from stillwatch.enforcement.serving.haproxy import Agent
 
 HELLO = {"supported-versions": "1.0, 2.0", "max-frame-size": 16380, "capabilities": "pipelining,async"}
@@ -37,7 +39,7 @@ class Wire(asyncio.Transport):
 
 
 def connected(service: Service) -> tuple[Agent, Wire]:
-    agent, wire = Agent(service), Wire()
+    agent, wire = Agent(Front(service, 0.02)), Wire()
     agent.connection_made(wire)
     return agent, wire
 
@@ -68,9 +70,19 @@ def test_a_handshake_and_pipelined_decisions(service: Service) -> None:
         + notify(8, account="allow")
         + notify(9, account="degrade")
     )
-    for at in range(0, len(sent), 11):
-        agent.data_received(sent[at : at + 11])
-    greeting, blocked, allowed, degraded = wire.frames()
+
+    async def ask() -> tuple[int, float]:
+        asked = time.monotonic()
+        for at in range(0, len(sent), 11):
+            agent.data_received(sent[at : at + 11])
+        at_once = wire.data.count(b"decision_id")
+        await asyncio.gather(*agent._pending)
+        return at_once, time.monotonic() - asked
+
+    at_once, took_s = asyncio.run(ask())
+    greeting, allowed, degraded, blocked = wire.frames()
+    assert at_once == 2
+    assert took_s >= 0.02
     assert spop.Reader(greeting.payload).pairs() == {
         "version": "2.0",
         "max-frame-size": 16380,

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from stillwatch.enforcement.ask import ask
 from stillwatch.enforcement.model import Decision
-from stillwatch.enforcement.service import Service
-from stillwatch.enforcement.serving.ask import ask
-from stillwatch.enforcement.serving.refusals import Refusal, refusal
+from stillwatch.enforcement.refusals import Refusal, refusal
+from stillwatch.enforcement.serving.front import Front
 
 JSON = {"content-type": "application/json"}
 
@@ -22,21 +22,21 @@ class GuardrailCall(msgspec.Struct, kw_only=True):
     model: str | None = None
 
 
-def envoy(service: Service, headers: Mapping[str, str], path: str, body: bytes) -> Refusal:
+async def envoy(front: Front, headers: Mapping[str, str], path: str, body: bytes) -> Refusal:
     """Answer Envoy's ext_authz over HTTP: a refusal goes to the client as it is, a pass carries headers upstream."""
-    decision = service.decide(ask(headers, path, body), "envoy-http")
+    decision = await front.decide(ask(headers, path, body), "envoy-http")
     if decision.refuses:
         return refusal(decision, path)
     return Refusal(200, told(decision), b"")
 
 
-def nginx(service: Service, headers: Mapping[str, str]) -> Refusal:
+async def nginx(front: Front, headers: Mapping[str, str]) -> Refusal:
     """Answer nginx's auth_request with 200 or 403 alone; what the client is to see stands in headers.
 
     Any other status is a 500 to nginx, which the usual fail-open recipe turns into a pass.
     """
     path = headers.get("x-original-uri", "")
-    decision = service.decide(ask(headers, path), "nginx")
+    decision = await front.decide(ask(headers, path), "nginx")
     answer = told(decision)
     answer["cache-control"] = "no-store"
     if not decision.refuses:
@@ -49,7 +49,7 @@ def nginx(service: Service, headers: Mapping[str, str]) -> Refusal:
     return Refusal(403, answer, b"")
 
 
-def litellm_guardrail(service: Service, call: GuardrailCall) -> Refusal:
+async def litellm_guardrail(front: Front, call: GuardrailCall) -> Refusal:
     """Answer LiteLLM's generic guardrail, which knows block or nothing: degrade and shadow pass."""
     data = call.request_data
     account = data.get("user_api_key_user_id") or data.get("user_api_key_hash")
@@ -58,7 +58,7 @@ def litellm_guardrail(service: Service, call: GuardrailCall) -> Refusal:
     if isinstance(account, str) and account:
         headers["x-sw-account-id"] = account
     body = msgspec.json.encode({"model": call.model, "messages": call.structured_messages})
-    decision = service.decide(ask(headers, "/chat/completions", body), "litellm-guardrail")
+    decision = await front.decide(ask(headers, "/chat/completions", body), "litellm-guardrail")
     if not decision.refuses:
         return Refusal(200, JSON, b'{"action":"NONE"}')
     said = msgspec.json.decode(refusal(decision, "").body)["error"]["message"]

@@ -1,15 +1,16 @@
-"""The agent that HAProxy asks (SPOE): one message per request, variables back that its rules act on."""
+"""The agent that HAProxy asks (SPOE): one frame per request, variables back that its rules act on."""
 
 import asyncio
 import struct
+import time
 from typing import cast
 
-from stillwatch.enforcement.model import Decision
-from stillwatch.enforcement.service import Service
+from stillwatch.enforcement.ask import ask
+from stillwatch.enforcement.model import DecideRequest, Decision
+from stillwatch.enforcement.refusals import refusal
 from stillwatch.enforcement.serving import spop
-from stillwatch.enforcement.serving.ask import ask
 from stillwatch.enforcement.serving.dialects import told
-from stillwatch.enforcement.serving.refusals import refusal
+from stillwatch.enforcement.serving.front import Front
 
 _HEADERS = {
     "account": "x-sw-account-id",
@@ -23,14 +24,16 @@ _HEADERS = {
     "model": "x-sw-model",
 }
 """Header that each argument of the message stands for."""
+TRANSPORT = "haproxy-spoe"
 
 
 class Agent(asyncio.Protocol):
     """One connection of HAProxy. A frame that is none ends the connection, told why, and nothing else."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, front: Front) -> None:
+        self._front = front
         self._held = bytearray()
+        self._pending: set[asyncio.Task[None]] = set()
         self._transport: asyncio.Transport | None = None
         self._greeted = False
 
@@ -39,14 +42,14 @@ class Agent(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class, which is none of asyncio's
 
     def data_received(self, data: bytes) -> None:
-        """Answer every whole frame; the answers of one read go out together."""
+        """Answer every whole frame; the answers of one read go out together, but for those that must wait."""
         self._held += data
         answers: list[bytes] = []
         try:
             while (frame := self._next()) is not None and self._transport is not None:
                 answers.append(self._answer(frame))
         except spop.FrameError as error:
-            self._service.counts["http_errors", "spop"] += 1
+            self._front.service.counts["http_errors", "spop"] += 1
             answers.append(_goodbye(error.status, str(error)))
             self._end(b"".join(answers))
             return
@@ -75,9 +78,34 @@ class Agent(asyncio.Protocol):
             raise spop.FrameError(f"a frame of kind {frame.kind} is not expected here")
         if not frame.flags & spop.FINISHED:
             raise spop.FrameError("fragments were not agreed upon", status=9)
-        variables: dict[str, str | int] = {}
-        for _, arguments in spop.Reader(frame.payload).messages():
-            variables |= variables_of(self._decide(arguments), _text(arguments.get("path")) or "", self._service.now())
+        return self._notified(frame)
+
+    def _notified(self, frame: spop.Frame) -> bytes:
+        """Return the answer to what HAProxy asks; nothing where it follows later, which pipelining allows."""
+        arguments: dict[str, spop.Value] = {}
+        for _, given in spop.Reader(frame.payload).messages():
+            arguments |= given
+        asked, path, request = time.monotonic(), _text(arguments.get("path")) or "", _request(arguments)
+        decision = self._front.at_once(request, TRANSPORT)
+        if decision is not None and not decision.refuses:
+            return self._ack(frame, decision, path)
+        task = asyncio.get_running_loop().create_task(self._later(frame, path, request, decision, asked))
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+        return b""
+
+    async def _later(
+        self, frame: spop.Frame, path: str, request: DecideRequest, decision: Decision | None, asked: float
+    ) -> None:
+        if decision is None:
+            decision = await self._front.decide(request, TRANSPORT)
+        else:
+            await asyncio.sleep(self._front.held_s(asked))
+        if self._transport is not None:
+            self._transport.write(self._ack(frame, decision, path))
+
+    def _ack(self, frame: spop.Frame, decision: Decision, path: str) -> bytes:
+        variables = variables_of(decision, path, self._front.service.now())
         return spop.write_frame(frame._replace(kind=spop.ACK, payload=spop.set_variables(variables)))
 
     def _greet(self, asked: dict[str, spop.Value]) -> bytes:
@@ -93,13 +121,6 @@ class Agent(asyncio.Protocol):
             self._end(hello)
             return b""
         return hello
-
-    def _decide(self, arguments: dict[str, spop.Value]) -> Decision:
-        given = {header: _text(arguments.get(name)) for name, header in _HEADERS.items()}
-        headers = {header: value for header, value in given.items() if value}
-        body = arguments.get("body")
-        raw = body if isinstance(body, bytes) else (_text(body) or "").encode()
-        return self._service.decide(ask(headers, _text(arguments.get("path")) or "", raw), "haproxy-spoe")
 
     def _end(self, last: bytes) -> None:
         if self._transport is not None:
@@ -120,6 +141,14 @@ def variables_of(decision: Decision, path: str, now_s: float) -> dict[str, str |
         shown = refusal(decision, path)
         variables |= {"status": shown.status, "body": shown.body.decode(), "until": int(now_s) + decision.ttl_s}
     return variables
+
+
+def _request(arguments: dict[str, spop.Value]) -> DecideRequest:
+    given = {header: _text(arguments.get(name)) for name, header in _HEADERS.items()}
+    headers = {header: value for header, value in given.items() if value}
+    body = arguments.get("body")
+    raw = body if isinstance(body, bytes) else (_text(body) or "").encode()
+    return ask(headers, _text(arguments.get("path")) or "", raw)
 
 
 def _text(value: spop.Value) -> str | None:

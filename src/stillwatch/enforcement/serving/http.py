@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from stillwatch.enforcement.model import DecideRequest
-from stillwatch.enforcement.service import Service
+from stillwatch.enforcement.refusals import Refusal
 from stillwatch.enforcement.serving.dialects import JSON, GuardrailCall, envoy, litellm_guardrail, nginx
-from stillwatch.enforcement.serving.refusals import Refusal
+from stillwatch.enforcement.serving.front import Front
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,8 +37,8 @@ class BadRequestError(Exception):
 class Gateway:
     """The ASGI application: decisions here, the rest by the application of `people.py`."""
 
-    def __init__(self, service: Service, people: App) -> None:
-        self._service, self._people = service, people
+    def __init__(self, front: Front, people: App) -> None:
+        self._front, self._people = front, people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -49,21 +49,21 @@ class Gateway:
         try:
             answer = await self._answer(scope, path, receive)
         except BadRequestError as error:
-            self._service.counts["http_errors", str(error.status)] += 1
+            self._front.service.counts["http_errors", str(error.status)] += 1
             answer = Refusal(error.status, JSON, problem(error))
         await reply(send, answer)
 
     async def _answer(self, scope: Scope, path: str, receive: Receive) -> Refusal:
         if path == "/nginx":
-            return nginx(self._service, _headers(scope["headers"]))
+            return await nginx(self._front, _headers(scope["headers"]))
         body = await read_body(receive)
         if path.startswith("/envoy"):
-            return envoy(self._service, _headers(scope["headers"]), path[len("/envoy") :], body)
+            return await envoy(self._front, _headers(scope["headers"]), path[len("/envoy") :], body)
         if scope["method"] != "POST":
             raise BadRequestError(405, f"{scope['method']} {path} is not possible", f"POST {path}")
         if path == "/v1/decide":
-            return Refusal(200, JSON, _encode(self._service.decide(decode(_decode_request, body), "native")))
-        return litellm_guardrail(self._service, decode(_decode_call, body))
+            return Refusal(200, JSON, _encode(await self._front.decide(decode(_decode_request, body), "native")))
+        return await litellm_guardrail(self._front, decode(_decode_call, body))
 
 
 _ROUTES = frozenset({"/v1/decide", "/nginx", "/beta/litellm_basic_guardrail_api"})

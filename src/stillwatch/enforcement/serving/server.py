@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 
 from stillwatch.enforcement.service import Service, Setup
+from stillwatch.enforcement.serving.front import Front
 from stillwatch.enforcement.serving.haproxy import Agent
 from stillwatch.enforcement.serving.http import Gateway
 from stillwatch.enforcement.serving.people import people
@@ -72,11 +73,12 @@ def serve(setup: Setup, ports: Ports, token: str | None, started: Callable[[Port
         open_until_the_end.enter_context(_alone(setup.data_dir))
         service = Service(setup, time.time)
         with contextlib.closing(service):
-            app = Gateway(service, people(service, admin_token(setup.data_dir, token)))
+            front = Front(service)
+            app = Gateway(front, people(service, admin_token(setup.data_dir, token)))
             config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", server_header=False)
             signal.signal(signal.SIGTERM, _stop)  # uvicorn raises a signal again when it has stopped
             with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(uvicorn.Server(config), listening, service, started))
+                runner.run(_run(uvicorn.Server(config), listening, front, started))
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -110,12 +112,12 @@ def _listen(port: int, option: str) -> socket.socket:
 
 
 async def _run(
-    server: uvicorn.Server, listening: list[socket.socket], service: Service, started: Callable[[Ports], None]
+    server: uvicorn.Server, listening: list[socket.socket], front: Front, started: Callable[[Ports], None]
 ) -> None:
     taken = Ports(*(one.getsockname()[1] for one in listening))
     http, spop = listening
-    agents = await asyncio.get_running_loop().create_server(lambda: Agent(service), sock=spop)
-    ticking = asyncio.create_task(_tick(service, server, lambda: started(taken)))
+    agents = await asyncio.get_running_loop().create_server(lambda: Agent(front), sock=spop)
+    ticking = asyncio.create_task(_tick(front.service, server, lambda: started(taken)))
     try:
         await server.serve(sockets=[http])
     finally:

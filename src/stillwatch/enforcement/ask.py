@@ -72,10 +72,6 @@ def ask(headers: Mapping[str, str], path: str, body: bytes = b"") -> DecideReque
     )
 
 
-def _operation(path: str) -> str | None:
-    return next((name for end, name in _OPERATIONS.items() if path.endswith(end)), None)
-
-
 def _read(body: bytes) -> _Body:
     if not body:
         return _NOTHING

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.enforcement.serving.ask import ask, key_hash
+from stillwatch.enforcement.ask import ask, key_hash
 
 CHAT = {
     "model": "m",
