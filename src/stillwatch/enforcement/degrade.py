@@ -1,8 +1,8 @@
 """Makes a request smaller, or takes off an answer what was not to be given. What is left of the answer stays as it is.
 
 Only known places of the known APIs are touched (OpenAI's chat, completions and responses, Anthropic's messages): the
-arguments of a tool may well have a field called `reasoning`. Text that is taken off is emptied, its frame stays, so that
-official clients read the answer as before.
+arguments of a tool may well have a field called `reasoning`. Text that is taken off is emptied, its frame stays, so
+that official clients read the answer as before.
 """
 
 from collections.abc import Iterable
