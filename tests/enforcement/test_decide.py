@@ -1,12 +1,11 @@
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.enforcement.factories import NOW, policy, rule, standing
 
 from stillwatch.detection.findings.model import ACTIONS, Action
-from stillwatch.enforcement.decide import NOTHING, Facts, decide
+from stillwatch.enforcement.decide import Facts, Outcome, decide
 from stillwatch.enforcement.model import LEVEL
 from stillwatch.enforcement.policy.load import standard_policy
 
@@ -35,8 +34,7 @@ def test_an_exemption_is_never_exceeded(*, action: Action | None, text: int, han
 
 
 def test_nothing_is_done_without_a_fact() -> None:
-    assert ORDINARY.ordinary
-    assert decide(standard_policy(), ORDINARY, NOW) == NOTHING
+    assert decide(standard_policy(), ORDINARY, NOW) == Outcome()
 
 
 def test_the_hardest_wins_and_shadow_is_heard_apart() -> None:
@@ -62,7 +60,7 @@ def test_a_canary_enforces_for_a_part_of_the_accounts() -> None:
 
 def test_a_block_ends_though_its_verdict_does_not() -> None:
     facts = replace(ORDINARY, standing=standing("block", set_s=NOW - 3600, until_s=NOW + 10**9))
-    assert decide(policy(rule("r", "block", BLOCK)), facts, NOW) == NOTHING
+    assert decide(policy(rule("r", "block", BLOCK)), facts, NOW) == Outcome()
 
 
 def test_a_spent_budget_puts_everything_in_shadow() -> None:
@@ -93,7 +91,7 @@ def test_a_text_brings_no_more_than_its_campaign_has_earned() -> None:
 def test_all_conditions_must_hold(condition: str, facts: dict[str, str]) -> None:
     asked = policy(rule("r", "block", f'{{ verdict = ["block"], {condition} }}'))
     found = replace(ORDINARY, standing=standing("block"), model="m1", operation="chat")
-    assert decide(asked, replace(found, **facts), NOW) == NOTHING  # type: ignore[arg-type]
+    assert decide(asked, replace(found, **facts), NOW) == Outcome()  # type: ignore[arg-type]
 
 
 def test_a_limit_waits_for_its_name() -> None:

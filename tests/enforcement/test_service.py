@@ -1,7 +1,11 @@
+import functools
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -184,6 +188,66 @@ def test_an_account_as_its_people_see_it(service: Service) -> None:
 
 def test_posted_exchanges_are_counted(service: Service) -> None:
     record = b'{"exchange_id": "e", "ts": "2026-09-01T10:00:00Z", "account_id": "a", "model": "m"}'
-    assert service.observe([record, b"{"]).accepted == 1
+    assert service.settle(service.keep([record, b"{"])).accepted == 1
     assert service.counts["exchanges", "rejected"] == 1
     assert service.now() == NOW
+
+
+class Later(Executor):
+    """Runs what was submitted when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, functools.partial(call, *arguments, **named)))
+        return future
+
+    def run(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for future, call in waiting:
+            try:
+                future.set_result(call())
+            except Exception as error:  # noqa: BLE001 - handed on, as an executor does
+                future.set_exception(error)
+
+
+def test_decisions_go_on_while_a_file_is_read_aside(setup: Setup, clock: Clock) -> None:
+    aside = Later()
+    service = Service(setup, clock, aside)
+    assert setup.verdicts is not None
+    setup.verdicts.write_bytes(msgspec.json.encode(verdict("a")) + b"\n")
+    os.utime(setup.verdicts, (NOW, NOW))
+    for _ in range(3):
+        service.tick()
+        assert service.decide(ASKED, "native").action == "allow"
+    assert len(aside.waiting) == 1
+    aside.run()
+    service.tick()
+    assert service.decide(ASKED, "native").action == "block"
+
+
+def test_a_snapshot_is_written_aside_and_its_failure_is_told(
+    setup: Setup, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = Later()
+    service = Service(replace(setup, verdicts=None), clock, aside)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("stillwatch.enforcement.service.replace_file", full)
+        clock.now += 61
+        service.tick()
+        clock.now += 61
+        service.tick()
+        assert len(aside.waiting) == 1  # one at a time
+        aside.run()
+    clock.now += 61
+    with pytest.raises(OSError, match="No space left"):
+        service.tick()
+    aside.run()
+    assert (setup.data_dir / "snapshot.msgpack").exists()
+    service.close()

@@ -11,7 +11,8 @@ from stillwatch.enforcement.model import Code, Name
 from stillwatch.enforcement.record.appeals import Appeal, Appeals, NewAppeal, NewReview
 from stillwatch.enforcement.record.budgets import Budgets
 from stillwatch.enforcement.record.ledger import Entry
-from stillwatch.enforcement.record.store import Event, Store
+from stillwatch.enforcement.record.rulings import Rulings
+from stillwatch.enforcement.record.store import Event, Ruling, Store
 
 _LIFT_S = 30 * 86_400
 """For so long a lifted verdict stays lifted, though detection finds it again."""
@@ -56,14 +57,14 @@ class VerdictState(msgspec.Struct, frozen=True, kw_only=True):
 class Casework:
     """The acts of people, each with its event in the account's history."""
 
-    def __init__(self, decider: Decider, store: Store, budgets: Budgets) -> None:
-        self._decider, self._store, self._budgets = decider, store, budgets
+    def __init__(self, decider: Decider, store: Store, rulings: Rulings, budgets: Budgets, now_s: float) -> None:
+        """Put in force what was set before the process started; see `Rulings.on`."""
+        self._decider, self._store, self._rulings, self._budgets = decider, store, rulings, budgets
         self.appeals = Appeals(store)
+        rulings.on("verdict", self._take, now_s)
 
-    def restore(self, now_s: float) -> None:
-        """Put in force what was set before the process started."""
-        for account, body in self._store.verdicts(now_s):
-            self._decider.standings.put(account, msgspec.json.decode(body, type=Standing))
+    def _take(self, ruling: Ruling) -> None:
+        self._decider.standings.put(ruling.name, msgspec.convert(ruling.body, Standing))
 
     def set_verdict(self, account_id: str, new: NewVerdict, now_s: float) -> VerdictState:
         """Set a verdict. A degrade without a campaign is suspicion alone: it holds once a second person asks for it."""
@@ -72,7 +73,7 @@ class Casework:
         if new.action == "degrade" and new.campaign_id is None:
             approved_by = self._other_author(account_id, new, now_s)
             if approved_by is None:
-                self._store.add_event(Event(ts=now_s, account_id=account_id, kind="asked", body=asked))
+                self._ask(account_id, new, now_s)
                 return _state(account_id, new, "awaiting_approval", now_s, None)
         standing = Standing(
             action=new.action,
@@ -119,19 +120,22 @@ class Casework:
             )
             if decision.cohort is not None:
                 self._budgets.overturn(decision.cohort, decision.rule or "", now_s)
-                self._decider.shadowed_cohorts = frozenset(self._budgets.fallen)
         self.appeals.keep(reviewed)  # last: a process killed before it leaves the appeal open, and the account free
         return reviewed
 
     def reset_budget(self, cohort: str, now_s: float) -> bool:
         """Let a cohort's rules enforce again; returns whether they did not."""
-        fell = self._budgets.reset(cohort, now_s)
-        self._decider.shadowed_cohorts = frozenset(self._budgets.fallen)
-        return fell
+        return self._budgets.reset(cohort, now_s)
 
     def _keep(self, account_id: str, standing: Standing, event: Event) -> None:
-        self._store.put_verdict(event, standing.until_s, msgspec.json.encode(standing))
-        self._decider.standings.put(account_id, standing)
+        body = msgspec.to_builtins(standing)
+        ruling = Ruling(kind="verdict", name=account_id, ts=event.ts, until=standing.until_s, body=body, event=event)
+        self._rulings.settle(ruling)
+
+    def _ask(self, account_id: str, new: NewVerdict, now_s: float) -> None:
+        event = Event(ts=now_s, account_id=account_id, kind="asked", body=msgspec.to_builtins(new))
+        name = f"{account_id}:{new.author}"
+        self._rulings.settle(Ruling(kind="asked", name=name, ts=now_s, until=now_s + _APPROVAL_S, body={}, event=event))
 
     def _other_author(self, account_id: str, new: NewVerdict, now_s: float) -> str | None:
         """Return who else asked for the same of late."""

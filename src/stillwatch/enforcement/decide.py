@@ -4,16 +4,17 @@ Every rule whose facts hold is heard, and the hardest action wins; rules in shad
 file decides only between rules of one action.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
 
 from stillwatch.detection.findings.model import ACTIONS, Action
 from stillwatch.enforcement.model import LEVEL
 from stillwatch.enforcement.policy.model import Policy, Rule, When
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The verdict on an account, while it holds.
 
     Attributes:
@@ -29,8 +30,7 @@ class Standing:
     retry_after_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All that a decision rests on.
 
     Attributes:
@@ -48,19 +48,13 @@ class Facts:
     text_level: int = 0
     text_campaign: str | None = None
     foreign_handle: bool = False
-    exceeded: Mapping[str, float] = field(default_factory=dict)
+    exceeded: Mapping[str, float] = msgspec.field(default_factory=dict)
     most: Action = "block"
     bucket: float = 0.0
     shadowed: bool = False
 
-    @property
-    def ordinary(self) -> bool:
-        """Whether no rule can wait for these facts."""
-        return self.standing is None and not (self.text_level or self.foreign_handle or self.exceeded)
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A rule whose facts hold, and the action that it comes to."""
 
     rule: Rule
@@ -69,32 +63,33 @@ class Hit:
     campaign_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The hardest rule that is enforced and the hardest of those in shadow, as far as any holds."""
 
     enforced: Hit | None = None
     shadow: Hit | None = None
 
 
-NOTHING = Outcome()
-
-
 def decide(policy: Policy, facts: Facts, now_s: float) -> Outcome:
     """Return what the policy makes of the facts at a moment (Unix seconds)."""
     enforced: Hit | None = None
     shadow: Hit | None = None
-    for rule in policy.rule:
-        if not _holds(rule.when, facts):
-            continue
-        hit = _hit(rule, facts, now_s)
-        if hit is None:
-            continue
+    for hit in heard(policy, facts, now_s):
+        rule = hit.rule
         if rule.mode == "enforce" and not facts.shadowed and facts.bucket < rule.canary_percent:
             enforced = _harder(enforced, hit)
         else:
             shadow = _harder(shadow, hit)
     return Outcome(enforced, shadow)
+
+
+def heard(policy: Policy, facts: Facts, now_s: float) -> Iterator[Hit]:
+    """Yield every rule that holds at a moment (Unix seconds), in the order of the file."""
+    for rule in policy.rule:
+        if _holds(rule.when, facts):
+            hit = _hit(rule, facts, now_s)
+            if hit is not None:
+                yield hit
 
 
 def _holds(when: When, facts: Facts) -> bool:

@@ -1,47 +1,64 @@
 """Gathers the facts of a request from memory, asks `decide`, and counts what passes: a few microseconds, no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 from stillwatch.detection.findings.model import Action
-from stillwatch.enforcement.decide import NOTHING, Facts, Hit, Outcome, Standing, decide
+from stillwatch.enforcement.decide import Facts, Hit, Outcome, Standing, decide
 from stillwatch.enforcement.model import LEVEL, Challenge, DecideRequest, Decision, Mode
 from stillwatch.enforcement.policy.model import Policy, Rule
 from stillwatch.enforcement.state.cohorts import Cohorts, Membership, bucket_of
 from stillwatch.enforcement.state.counters import Cost, Counters, reserved_tokens
 from stillwatch.enforcement.state.handles import Birth, Handles
-from stillwatch.enforcement.state.known_texts import KnownTexts, read_text
+from stillwatch.enforcement.state.known_texts import KnownTexts, TextMatch, read_text
+from stillwatch.enforcement.state.leased import Peers
 from stillwatch.enforcement.state.standings import Standings
 from stillwatch.identifiers import DecisionIds
 
-_RETRY_AFTER_S = 30
+RETRY_AFTER_S = 30
+"""Pace of a throttle where neither verdict nor rule says one."""
 _NO_TEXTS = KnownTexts()
 
 
+class Reading(NamedTuple):
+    """A request as it was read: whose it is, the bands of its text, and what it counts for."""
+
+    account_id: str
+    member: Membership
+    bands: list[int]
+    cost: Cost
+
+
 class Decided(NamedTuple):
-    """A decision, and what the record keeps of how it came about."""
+    """A decision, and what the record keeps of how it came about; no facts where no rule could wait for any."""
 
     decision: Decision
-    account_id: str | None
-    cohort: str | None
-    enforced: Hit | None
-    shadow: Hit | None
-    limits: tuple[str, ...]
+    account_id: str | None = None
+    cohort: str | None = None
+    enforced: Hit | None = None
+    shadow: Hit | None = None
+    limits: tuple[str, ...] = ()
+    facts: Facts | None = None
 
 
 class Decider:
     """Decides from what is in memory. All that it looks up may be replaced while it serves; one thread only."""
 
     def __init__(
-        self, policy: Policy, mode: Mode, cohorts: Cohorts, key_accounts: dict[str, str] | None = None
+        self,
+        policy: Policy,
+        mode: Mode,
+        cohorts: Cohorts,
+        key_accounts: dict[str, str] | None = None,
+        peers: Peers | None = None,
     ) -> None:
-        """`key_accounts` maps hashes of API keys to accounts."""
+        """`key_accounts` maps hashes of API keys to accounts; `peers` are replicas that share the limits."""
         self.policy, self.mode, self.cohorts = policy, mode, cohorts
         self.key_accounts = key_accounts or {}
-        self.standings, self.handles, self.counters = Standings(), Handles(), Counters(policy)
+        self.standings, self.handles, self.counters = Standings(), Handles(), Counters(policy, peers)
         self.texts: KnownTexts = _NO_TEXTS
         self.received: KnownTexts = _NO_TEXTS
-        self.shadowed_cohorts: frozenset[str] = frozenset()
+        self.shadowed_cohorts: Collection[str] = ()
         self._ids = DecisionIds()
 
     def account_of(self, request: DecideRequest) -> str | None:
@@ -50,49 +67,38 @@ class Decider:
             return request.account_id
         return None if request.key_id is None else self.key_accounts.get(request.key_id)
 
-    def decide(self, request: DecideRequest, now_s: float) -> Decided:
-        """Decide on a request at a moment (Unix seconds). An unknown account passes, and that is recorded."""
+    def read(self, request: DecideRequest, now_s: float) -> Reading | None:
+        """Read a request; None if its account is unknown. The text is read only where something needs it."""
         account = self.account_of(request)
         if account is None:
-            return Decided(self._decision(now_s, "allow", "unknown_account"), None, None, None, None, ())
+            return None
         member = self.cohorts.of(account, request.org_id, request.model, now_s)
-        bands, cost = self._read(request)
-        exceeded = self.counters.exceeded(account, member.cohort, cost, now_s)
-        facts = self._facts(request, account, member, (bands, exceeded), now_s)
-        outcome = NOTHING if facts.ordinary else decide(self.policy, facts, now_s)
-        decision = self._resolve(account, facts, outcome, now_s)
-        if not decision.refuses:
-            self.counters.charge(account, member.cohort, cost, now_s)
-        return Decided(decision, account, member.cohort, outcome.enforced, outcome.shadow, tuple(exceeded))
-
-    def _read(self, request: DecideRequest) -> tuple[list[int], Cost]:
-        """Return the bands of the request's text and what it costs; the text is read only where something needs it."""
         prompt = request.prompt
-        chars = len(prompt or "") + len(request.system or "")
-        tokens = reserved_tokens(chars, request.max_tokens)
+        tokens = reserved_tokens(len(prompt or "") + len(request.system or ""), request.max_tokens)
         if prompt and (self.counters.reads_text or len(self.texts) or len(self.received)):
             bands, head = read_text(request.system, prompt)
-            return bands, Cost(tokens, head)
-        return [], Cost(tokens)
+            return Reading(account, member, bands, Cost(tokens, head))
+        return Reading(account, member, [], Cost(tokens))
 
-    def _facts(
-        self,
-        request: DecideRequest,
-        account: str,
-        member: Membership,
-        counted: tuple[list[int], Mapping[str, float]],
-        now_s: float,
-    ) -> Facts:
-        bands, exceeded = counted
+    def decide(self, request: DecideRequest, now_s: float) -> Decided:
+        """Decide on a request at a moment (Unix seconds)."""
+        return self.decide_on(request, self.read(request, now_s), now_s)
+
+    def decide_on(self, request: DecideRequest, reading: Reading | None, now_s: float) -> Decided:
+        """Decide on a request that was read. An unknown account passes, and that is recorded."""
+        if reading is None:
+            return Decided(self._decision(now_s, "allow", "unknown_account"))
+        account, member, bands, cost = reading
         standing = self.standings.of(account, now_s)
-        match = None
-        if bands:
-            found = (self.texts.match(bands, now_s), self.received.match(bands, now_s))
-            match = max((one for one in found if one is not None), key=lambda one: one.level, default=None)
+        match = self._match(bands, now_s) if bands else None
         foreign = request.reasoning_handle is not None and self.handles.is_foreign(
             request.reasoning_handle, Birth(account, request.session_id, request.model)
         )
-        return Facts(
+        exceeded = self.counters.exceeded(account, member.cohort, cost, now_s)
+        if not (standing or match or foreign or exceeded):  # nearly all: no rule can wait for it
+            self.counters.charge(account, member.cohort, cost, now_s)
+            return Decided(self._decision(now_s, "allow", "ordinary"), account, member.cohort)
+        facts = Facts(
             cohort=member.cohort,
             model=request.model,
             operation=request.operation,
@@ -102,9 +108,19 @@ class Decider:
             foreign_handle=foreign,
             exceeded=exceeded,
             most=member.most,
-            bucket=bucket_of(account) if standing or match or foreign or exceeded else 0.0,
+            bucket=bucket_of(account),
             shadowed=member.cohort in self.shadowed_cohorts,
         )
+        outcome = decide(self.policy, facts, now_s)
+        decision = self._resolve(account, facts, outcome, now_s)
+        if not decision.refuses:
+            self.counters.charge(account, member.cohort, cost, now_s)
+        return Decided(decision, account, member.cohort, outcome.enforced, outcome.shadow, tuple(exceeded), facts)
+
+    def _match(self, bands: list[int], now_s: float) -> TextMatch | None:
+        """Return the hardest campaign that a text's bands meet, known here or received from others."""
+        found = (self.texts.match(bands, now_s), self.received.match(bands, now_s))
+        return max((one for one in found if one is not None), key=lambda one: one.level, default=None)
 
     def _resolve(self, account: str, facts: Facts, outcome: Outcome, now_s: float) -> Decision:
         """Turn an outcome into the answer: what is enforced, or else what a rule in shadow would have done."""
@@ -127,7 +143,7 @@ class Decider:
         if limits:
             return max(limits)
         standing = facts.standing
-        every = (standing.retry_after_s if standing else None) or hit.rule.retry_after_s or _RETRY_AFTER_S
+        every = (standing.retry_after_s if standing else None) or hit.rule.retry_after_s or RETRY_AFTER_S
         return self.counters.pace(account, every, now_s) if mode == "enforce" else float(every)
 
     def _decision(

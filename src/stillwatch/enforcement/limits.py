@@ -62,8 +62,8 @@ class Meter:
         self._arrivals = {key: at for key, at in self._arrivals.items() if at > now}
 
     def dump(self) -> dict[str, float]:
-        """Return what is owed, to be kept over a restart: key → theoretical arrival time."""
-        return dict(self._arrivals)
+        """Return what is owed, to be kept over a restart: key → theoretical arrival time. It goes on changing."""
+        return self._arrivals
 
     def load(self, arrivals: dict[str, float]) -> None:
         """Take over what `dump` returned."""

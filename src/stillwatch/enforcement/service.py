@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,22 @@ import msgspec
 from stillwatch.detection.findings.model import Action
 from stillwatch.enforcement.casework import Casework
 from stillwatch.enforcement.decide import Standing
-from stillwatch.enforcement.decider import Decided, Decider
+from stillwatch.enforcement.decider import Decided, Decider, Reading
 from stillwatch.enforcement.model import DecideRequest, Decision, Mode
 from stillwatch.enforcement.policy.model import Policy
 from stillwatch.enforcement.record import snapshot
+from stillwatch.enforcement.record.at_once import AtOnce
 from stillwatch.enforcement.record.budgets import Budgets
-from stillwatch.enforcement.record.intake import Intake, Taken
+from stillwatch.enforcement.record.intake import Intake, Kept, Taken
 from stillwatch.enforcement.record.ledger import Entry, Ledger
+from stillwatch.enforcement.record.rulings import Rulings
 from stillwatch.enforcement.record.spool import Spool
 from stillwatch.enforcement.record.store import Event, Store
 from stillwatch.enforcement.state.cohorts import Cohorts
-from stillwatch.enforcement.state.known_texts import KnownTexts
-from stillwatch.enforcement.state.verdict_file import VerdictFile
+from stillwatch.enforcement.state.leased import Peers
+from stillwatch.enforcement.state.verdict_file import Loaded, VerdictFile
 from stillwatch.errors import StillwatchError
+from stillwatch.files import replace_file
 from stillwatch.records.registry import RegistryEntry
 
 _ALLOWS_A_SAMPLE = 100
@@ -43,6 +47,7 @@ class Setup:
         verdicts: the verdicts.jsonl that `detect` replaces.
         key_accounts: accounts by hash of their API key.
         accounts: rows of the account file by account, for cohorts.
+        redis_url: the Redis or Valkey through which it shares limits and verdicts with other replicas.
     """
 
     data_dir: Path
@@ -52,6 +57,7 @@ class Setup:
     key_accounts: Mapping[str, str] = field(default_factory=dict)
     accounts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     registry: tuple[RegistryEntry, ...] = ()
+    redis_url: str | None = None
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,20 +73,28 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 class Service:
     """One per process; not thread-safe: its transports share one event loop."""
 
-    def __init__(self, setup: Setup, clock: Callable[[], float]) -> None:
+    def __init__(self, setup: Setup, clock: Callable[[], float], aside: Executor | None = None) -> None:
         """Open the data directory and put in force what was before.
+
+        Args:
+            setup: what it starts from.
+            clock: gives Unix seconds.
+            aside: one thread for what reads or writes much, so that no decision waits for it; None = do it at once.
 
         Raises:
             StillwatchError: the directory, or the verdict file, holds something else.
         """
         setup.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clock, self._data = clock, setup.data_dir
+        self.aside = aside or AtOnce()
         cohorts = Cohorts(setup.policy, setup.accounts, setup.registry)
-        self.decider = Decider(setup.policy, setup.mode, cohorts, dict(setup.key_accounts))
+        self.peers = None if setup.redis_url is None else Peers()
+        self.decider = Decider(setup.policy, setup.mode, cohorts, dict(setup.key_accounts), self.peers)
         self._store = Store(setup.data_dir / "store.db")
-        self.budgets = Budgets(setup.policy, self._store)
-        self.decider.shadowed_cohorts = frozenset(self.budgets.fallen)
-        self.casework = Casework(self.decider, self._store, self.budgets)
+        self.rulings = Rulings(self._store)
+        self.budgets = Budgets(setup.policy, self._store, self.rulings)
+        self.decider.shadowed_cohorts = self.budgets.fallen
+        self.casework = Casework(self.decider, self._store, self.rulings, self.budgets, clock())
         self.ledger = Ledger(setup.data_dir / "decisions")
         self._spool = Spool(setup.data_dir / "exchanges")
         self._intake = Intake(self._spool, self.decider.counters, self.decider.handles)
@@ -88,14 +102,24 @@ class Service:
         self.counts: Counter[tuple[str, ...]] = Counter()
         self._allows = 0
         self._swept_s = clock()
+        self._loading: Future[Loaded | None] | None = None
+        self._saving: Future[None] | None = None
         snapshot.restore(setup.data_dir / "snapshot.msgpack", self.decider.counters, self.decider.handles)
-        self.casework.restore(clock())
-        self._take_verdicts()
+        if self._file is not None:
+            self._put_in_force(self._file.read_if_new())
 
     def decide(self, request: DecideRequest, transport: str) -> Decision:
         """Decide on a request, and record it: whatever is not an ordinary allow, and one of a hundred of those."""
+        return self.decide_on(request, self.read(request), transport)
+
+    def read(self, request: DecideRequest) -> Reading | None:
+        """Read a request; None if its account is unknown."""
+        return self.decider.read(request, self._clock())
+
+    def decide_on(self, request: DecideRequest, reading: Reading | None, transport: str) -> Decision:
+        """Decide on a request that was read, see `decide`."""
         now_s = self._clock()
-        decided = self.decider.decide(request, now_s)
+        decided = self.decider.decide_on(request, reading, now_s)
         decision = decided.decision
         self.counts["decisions", transport, decision.action, decision.mode] += 1
         if decided.cohort is not None and decided.account_id is not None:
@@ -106,12 +130,17 @@ class Service:
             if self._allows % _ALLOWS_A_SAMPLE:
                 return decision
             sampled = 1 / _ALLOWS_A_SAMPLE
-        self.ledger.append(_entry(decided, request, transport, now_s, sampled))
+        alone = self.peers is not None and self.peers.lost
+        self.ledger.append(_entry(decided, request, transport, now_s, sampled, alone=alone))
         return decision
 
-    def observe(self, records: list[bytes]) -> Taken:
-        """Take in finished exchanges; see `Intake.take`."""
-        taken = self._intake.take(records, self._clock())
+    def keep(self, records: list[bytes]) -> Kept:
+        """Check and keep finished exchanges, see `Intake.keep`; in the thread `aside`, one post at a time."""
+        return self._intake.keep(records, self._clock())
+
+    def settle(self, kept: Kept) -> Taken:
+        """Count finished exchanges that were kept."""
+        taken = self._intake.settle(kept, self._clock())
         self.counts["exchanges", "accepted"] += taken.accepted
         self.counts["exchanges", "rejected"] += len(taken.rejected)
         return taken
@@ -146,6 +175,7 @@ class Service:
     def close(self) -> None:
         """See everything on the disk."""
         self._snapshot()
+        self.aside.shutdown()
         self.ledger.close()
         self._spool.close()
         self._store.close()
@@ -155,25 +185,46 @@ class Service:
         return self._clock()
 
     def _snapshot(self) -> None:
-        snapshot.save(self._data / "snapshot.msgpack", self.decider.counters, self.decider.handles)
+        """Take a snapshot, written aside; what became of the one before is told here.
+
+        Raises:
+            OSError: the disk refused the one before.
+        """
+        before, self._saving = self._saving, None
+        if before is not None and not before.done():
+            self._saving = before
+            return
+        data = snapshot.pack(self.decider.counters, self.decider.handles)
+        self._saving = self.aside.submit(replace_file, self._data / "snapshot.msgpack", data)
+        if before is not None:
+            before.result()
 
     def _take_verdicts(self) -> None:
-        loaded = None if self._file is None else self._file.read_if_new()
+        """Look aside whether the verdict file is a new one, and put in force what was found there."""
+        if self._file is None:
+            return
+        if self._loading is None:
+            self._loading = self.aside.submit(self._file.read_if_new)
+        if self._loading.done():
+            loaded, self._loading = self._loading, None
+            self._put_in_force(loaded.result())
+
+    def _put_in_force(self, loaded: Loaded | None) -> None:
         if loaded is not None:
-            texts = KnownTexts(loaded.verdicts, loaded.at_s)
-            self.decider.standings.take(loaded.verdicts, loaded.at_s)
-            self.decider.texts = texts
+            self.decider.standings.replace(loaded.found)
+            self.decider.texts = loaded.texts
             self.counts["verdict_files", "loaded"] += 1
 
     def _watch_budget(self, decided: Decided, now_s: float) -> None:
         refused = decided.decision.refuses
         cohort, account = decided.cohort or "", decided.account_id or ""
         if self.budgets.watch(cohort, account, refused=refused, now_s=now_s):
-            self.decider.shadowed_cohorts = frozenset(self.budgets.fallen)
             _log.warning("the cohort %s falls back to shadow: %s", cohort, self.budgets.fallen[cohort])
 
 
-def _entry(decided: Decided, request: DecideRequest, transport: str, now_s: float, sampled: float) -> Entry:
+def _entry(
+    decided: Decided, request: DecideRequest, transport: str, now_s: float, sampled: float, *, alone: bool
+) -> Entry:
     decision, hit, shadow = decided.decision, decided.enforced, decided.shadow
     return Entry(
         decision_id=decision.decision_id,
@@ -194,6 +245,7 @@ def _entry(decided: Decided, request: DecideRequest, transport: str, now_s: floa
         model=request.model,
         removed=_removed(decision),
         sampled=sampled,
+        alone=alone,
     )
 
 

@@ -62,14 +62,14 @@ def test_each_record_is_judged_by_itself_and_the_good_ones_are_kept(tmp_path: Pa
         line(model=None),
         json.dumps(GOOD, indent=1).encode(),
     ]
-    taken = intake.take(records, NOW)
+    taken = intake.settle(intake.keep(records, NOW), NOW)
     assert taken.accepted == 2
     assert taken.rejected == [
         Rejected(1, "invalid_json"),
         Rejected(2, "timestamp_before_2015"),
         Rejected(3, "missing_field"),
     ]
-    assert intake.take([], NOW).accepted == 0
+    assert intake.settle(intake.keep([], NOW), NOW).accepted == 0
     kept = [json.loads(kept) for path in tmp_path.iterdir() for kept in path.read_bytes().splitlines()]
     assert kept == [{**GOOD, "exchange_id": "1"}, GOOD]
 
@@ -79,7 +79,7 @@ def test_an_exchange_settles_what_its_request_reserved(spool: Spool) -> None:
     intake = Intake(spool, counters, Handles())
     counters.charge("a", "everybody", Cost(tokens=1000), NOW)
     assert counters.exceeded("a", "everybody", Cost(tokens=500), NOW)
-    intake.take([line(prompt="", max_tokens=1000, output_tokens=100, input_tokens=0)], NOW)
+    intake.settle(intake.keep([line(prompt="", max_tokens=1000, output_tokens=100, input_tokens=0)], NOW), NOW)
     assert not counters.exceeded("a", "everybody", Cost(tokens=500), NOW)
 
 
@@ -88,7 +88,7 @@ def test_births_of_handles_are_learnt(spool: Spool) -> None:
     intake = Intake(spool, Counters(POLICY), handles)
     home = line(reasoning_handle="h1", reasoning_handle_account="a", session_id="s")
     stolen = line(reasoning_handle="h2", reasoning_handle_account="owner", session_id="s")
-    intake.take([home, stolen, line(reasoning_handle="h3")], NOW)
+    intake.settle(intake.keep([home, stolen, line(reasoning_handle="h3")], NOW), NOW)
     assert handles.is_foreign("h1", Birth("a", "other", "m"))
     assert handles.is_foreign("h2", Birth("a", "s", "m"))
     assert not handles.is_foreign("h2", Birth("owner", "t", "m"))

@@ -18,7 +18,7 @@ def test_what_is_owed_and_born_outlives_a_restart(tmp_path: Path) -> None:
     counters, handles = Counters(POLICY), Handles()
     counters.charge("a", "everybody", Cost(), NOW)
     handles.issue("h", Birth("a", None, "m"))
-    snapshot.save(path, counters, handles)
+    path.write_bytes(snapshot.pack(counters, handles))
     counters, handles = Counters(POLICY), Handles()
     snapshot.restore(path, counters, handles)
     assert counters.exceeded("a", "everybody", Cost(), NOW)

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from tests.enforcement.factories import NOW
 
-from stillwatch.enforcement.record.store import Event, Store
+from stillwatch.enforcement.record.store import Event, Ruling, Store
 from stillwatch.errors import UsageError
 
 WRITER = """
 import sys
 from pathlib import Path
-from stillwatch.enforcement.record.store import Event, Store
+from stillwatch.enforcement.record.store import Ruling, Store
 store = Store(Path(sys.argv[1]))
 for number in range(10**6):
-    store.put_verdict(Event(ts=number, account_id=f"a{number}", kind="set", body={}), 1e12, b"{}")
+    store.put_ruling(Ruling(kind="verdict", name=f"a{number}", ts=number, until=1e12, body={}))
     print(number, flush=True)
 """
 
@@ -25,17 +25,23 @@ def event(account: str, kind: str = "set", ts: float = NOW) -> Event:
     return Event(ts=ts, account_id=account, kind=kind, body={"reason": "why"})
 
 
-def test_verdicts_and_events(tmp_path: Path) -> None:
+def ruling(name: str, ts: float = NOW, until: float = NOW + 10, **body: object) -> Ruling:
+    return Ruling(kind="verdict", name=name, ts=ts, until=until, body=body, event=event(name, ts=ts))
+
+
+def test_facts_and_events(tmp_path: Path) -> None:
     store = Store(tmp_path / "s.db")
-    store.put_verdict(event("a"), NOW + 10, b"1")
-    store.put_verdict(event("a", ts=NOW + 1), NOW + 20, b"2")
-    store.put_verdict(event("b"), NOW - 1, b"3")
-    store.add_event(event("a", "lift", NOW + 2))
+    assert store.put_ruling(ruling("a", n=1))
+    assert store.put_ruling(ruling("a", NOW + 1, n=2))
+    assert not store.put_ruling(ruling("a", NOW + 1, n=3))
+    assert not store.put_ruling(ruling("a", NOW, n=4))
+    assert store.put_ruling(ruling("b", until=NOW - 1))
+    store.add_event(event("a", "asked", NOW + 2))
     store.close()
     store = Store(tmp_path / "s.db")
-    assert list(store.verdicts(NOW)) == [("a", b"2")]
-    assert [one.kind for one in store.events("a")] == ["lift", "set", "set"]
-    assert store.events("a", most=1) == [event("a", "lift", NOW + 2)]
+    assert store.rulings(NOW) == [ruling("a", NOW + 1, n=2)]
+    assert [one.kind for one in store.events("a")] == ["asked", "set", "set"]
+    assert store.events("a", most=1) == [event("a", "asked", NOW + 2)]
     assert (tmp_path / "s.db").stat().st_mode & 0o077 == 0
 
 
@@ -49,15 +55,14 @@ def test_appeals_are_one_per_decision(tmp_path: Path) -> None:
     assert store.appeals() == [b"3", b"2"]
 
 
-def test_a_fallback_and_its_end(tmp_path: Path) -> None:
+def test_overturned_decisions_are_counted_anew(tmp_path: Path) -> None:
     store = Store(tmp_path / "s.db")
     store.add_overturned(NOW, "c", "r")
-    store.put_fallback("c", NOW, "why")
+    store.add_overturned(NOW, "other", "r")
     assert store.overturned("c", NOW - 1) == 1
-    assert store.fallbacks() == {"c": "why"}
-    assert store.drop_fallback("c", NOW)
-    assert not store.drop_fallback("c", NOW)
+    store.forget_overturned("c", NOW)
     assert store.overturned("c", NOW - 1) == 0
+    assert store.overturned("other", NOW - 1) == 1
 
 
 def test_a_file_of_another_kind_or_version(tmp_path: Path) -> None:
@@ -80,5 +85,5 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     acknowledged += [int(line) for line in process.stdout.read().splitlines() if line.isdigit()]
     process.wait()
     process.stdout.close()
-    kept = {account for account, _ in Store(path).verdicts(NOW)}
+    kept = {ruling.name for ruling in Store(path).rulings(NOW)}
     assert {f"a{number}" for number in acknowledged[:-1]} <= kept

@@ -23,12 +23,12 @@ def test_a_replaced_file_is_read_once(tmp_path: Path) -> None:
     os.utime(path, (1000, 1000))
     loaded = file.read_if_new()
     assert loaded is not None
-    assert ([one.account_id for one in loaded.verdicts], loaded.at_s) == (["a"], 1000)
+    assert {account: one.set_s for account, one in loaded.found.items()} == {"a": 1000}
     assert file.read_if_new() is None
     write(path, "b", "c")
     again = file.read_if_new()
     assert again is not None
-    assert len(again.verdicts) == 2
+    assert len(again.found) == 2
 
 
 @pytest.mark.parametrize("line", [b"{}", b"not json", b"\xff", b'{"account_id": "a", "action": "shoot"}'])
@@ -46,6 +46,6 @@ def test_bands_are_hexadecimal_and_files_are_there(tmp_path: Path) -> None:
     path = tmp_path / "verdicts.jsonl"
     path.write_bytes(msgspec.json.encode(verdict("a", template_bands=["xyz"])))
     with pytest.raises(UsageError, match="no verdict"):
-        read_verdicts(path)
+        list(read_verdicts(path))
     with pytest.raises(UsageError, match="cannot be read"):
-        read_verdicts(tmp_path / "none")
+        list(read_verdicts(tmp_path / "none"))

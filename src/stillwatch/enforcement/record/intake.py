@@ -14,6 +14,8 @@ from stillwatch.records.row import decode_object, to_batch, to_row
 
 MOST = 1000
 """Exchanges in one post (contract: http.md)."""
+_SLICE = 50
+"""Records that are checked at once: decisions wait for no more than that, where both share an interpreter."""
 
 
 class Rejected(NamedTuple):
@@ -58,32 +60,61 @@ def _records_of(document: list[msgspec.Raw] | dict[str, msgspec.Raw], body: byte
         raise RecordError("wrong_type", f"exchanges: {error}") from error
 
 
+class Kept(NamedTuple):
+    """A post whose good records are on the disk: their rows, to be settled, and what was not taken."""
+
+    rows: list[Any]
+    rejected: list[Rejected]
+
+
 class Intake:
-    """Takes posts. What is accepted is on the disk when `take` returns."""
+    """Takes posts in two steps: `keep`, which may run in a thread of its own, then `settle` beside the decisions."""
 
     def __init__(self, spool: Spool, counters: Counters, handles: Handles) -> None:
         self._spool, self._counters, self._handles = spool, counters, handles
 
-    def take(self, records: list[bytes], now_s: float) -> Taken:
-        """Check records one by one, keep the good ones, and settle what their requests had reserved.
+    def keep(self, records: list[bytes], now_s: float) -> Kept:
+        """Check records one by one and keep the good ones; they are on the disk when this returns.
 
         Raises:
             OSError: the disk refuses; none is accepted.
         """
-        good, rejected = _check(records, now_s)
-        self._spool.add([records[index].replace(b"\n", b" ").strip() for index in good], now_s)
-        for row in good.values():
-            self._settle(row, now_s)
-        return Taken(len(good), rejected)
+        rows: list[Any] = []
+        lines: list[bytes] = []
+        rejected: list[Rejected] = []
+        for first in range(0, len(records), _SLICE):
+            good, bad = _check(records[first : first + _SLICE], now_s)
+            rows += good.values()
+            lines += [records[first + place].replace(b"\n", b" ").strip() for place in good]
+            rejected += [Rejected(first + one.place, one.reason) for one in bad]
+        self._spool.add(lines, now_s)
+        return Kept(rows, rejected)
 
-    def _settle(self, row: Any, now_s: float) -> None:
-        if row.output_tokens is not None:
-            reserved = reserved_tokens(len(row.prompt or "") + len(row.system or ""), row.max_tokens)
-            self._counters.settle(row.account_id, reserved - row.output_tokens - (row.input_tokens or 0), now_s)
-        if row.reasoning_handle is not None and row.reasoning_handle_account is not None:
-            at_home = row.reasoning_handle_account == row.account_id
-            place = (row.session_id, row.model) if at_home else (None, None)
-            self._handles.issue(row.reasoning_handle, Birth(row.reasoning_handle_account, *place))
+    def settle(self, kept: Kept, now_s: float) -> Taken:
+        """Tell counters and handles of what was kept."""
+        for row in kept.rows:
+            chars = len(row.prompt or "") + len(row.system or "")
+            settle(row, chars, self._counters, self._handles, now_s)
+        return Taken(len(kept.rows), kept.rejected)
+
+
+def settle(row: Any, chars: int, counters: Counters, handles: Handles, now_s: float) -> None:
+    """Tell counters and handles of a finished exchange whose text has so many characters.
+
+    Args:
+        row: anything with the fields of an exchange that are named here.
+        chars: of prompt and system prompt together.
+        counters: where tokens that were reserved and not used are given back.
+        handles: where the birth of a reasoning handle is remembered.
+        now_s: Unix seconds.
+    """
+    if row.output_tokens is not None:
+        reserved = reserved_tokens(chars, row.max_tokens)
+        counters.settle(row.account_id, reserved - row.output_tokens - (row.input_tokens or 0), now_s)
+    if row.reasoning_handle is not None and row.reasoning_handle_account is not None:
+        at_home = row.reasoning_handle_account == row.account_id
+        place = (row.session_id, row.model) if at_home else (None, None)
+        handles.issue(row.reasoning_handle, Birth(row.reasoning_handle_account, *place))
 
 
 def _check(records: list[bytes], now_s: float) -> tuple[dict[int, Any], list[Rejected]]:

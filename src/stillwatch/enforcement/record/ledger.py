@@ -34,6 +34,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         ts: Unix seconds.
         inputs: digest of the request, so that a dispute can be settled by who has the request.
         sampled: the part of decisions of this kind that are recorded, where not all are.
+        alone: the store that replicas share was lost, so limits were counted by this one alone.
         shadow: rule and action that would have been, where a rule in shadow held as well.
     """
 
@@ -55,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str | None = None
     removed: tuple[str, ...] = ()
     sampled: float = 1.0
-    latency_us: int = 0
+    alone: bool = False
 
 
 class Head(NamedTuple):

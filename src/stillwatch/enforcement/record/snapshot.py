@@ -7,7 +7,6 @@ import msgspec
 from stillwatch.enforcement.state.counters import Counters
 from stillwatch.enforcement.state.handles import Birth, Handles
 from stillwatch.errors import UsageError
-from stillwatch.files import replace_file
 
 VERSION = 1
 
@@ -18,9 +17,9 @@ class _Snapshot(msgspec.Struct):
     births: list[tuple[bytes, tuple[str, str | None, str | None]]]
 
 
-def save(path: Path, counters: Counters, handles: Handles) -> None:
-    """Write a snapshot; a reader sees the old one or this one."""
-    replace_file(path, msgspec.msgpack.encode(_Snapshot(VERSION, counters.dump(), handles.dump())))  # type: ignore[arg-type]
+def pack(counters: Counters, handles: Handles) -> bytes:
+    """Return a snapshot, for `files.replace_file`."""
+    return msgspec.msgpack.encode(_Snapshot(VERSION, counters.dump(), handles.dump()))  # type: ignore[arg-type]
 
 
 def restore(path: Path, counters: Counters, handles: Handles) -> None:

@@ -1,24 +1,22 @@
-"""What people decided: verdicts set and lifted, approvals, appeals. SQLite, on the disk before it is acknowledged."""
+"""What people decided: rulings, the events behind them, appeals. SQLite, on the disk before it is acknowledged."""
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from stillwatch.errors import UsageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
-CREATE TABLE verdict (account_id TEXT PRIMARY KEY, until_s REAL NOT NULL, body BLOB NOT NULL);
+CREATE TABLE ruling (key TEXT PRIMARY KEY, ts REAL NOT NULL, until_s REAL NOT NULL, body BLOB NOT NULL);
 CREATE TABLE event (
   event_id INTEGER PRIMARY KEY, ts REAL NOT NULL, account_id TEXT NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL
 );
 CREATE INDEX event_by_account ON event (account_id, event_id);
 CREATE TABLE appeal (appeal_id TEXT PRIMARY KEY, decision_id TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
 CREATE TABLE overturned (ts REAL NOT NULL, cohort TEXT NOT NULL, rule TEXT NOT NULL);
-CREATE TABLE fallback (cohort TEXT PRIMARY KEY, ts REAL NOT NULL, reason TEXT NOT NULL);
 """
 
 
@@ -29,6 +27,30 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     kind: str
     body: dict[str, Any]
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds until it lapses or a later ruling of the same kind and name takes its place; the same in all replicas.
+
+    Attributes:
+        kind: `verdict` or `asked` (for an approval) of an account, `cohort` in shadow or not.
+        name: the account, the account and who asked, or the cohort.
+        ts, until: when it was decided, and when it no longer matters (Unix seconds).
+        body: what was decided.
+        event: what goes into the account's history with it.
+    """
+
+    kind: Literal["verdict", "asked", "cohort"]
+    name: str
+    ts: float
+    until: float
+    body: dict[str, Any]
+    event: Event | None = None
+
+    @property
+    def key(self) -> str:
+        """Kind and name in one."""
+        return f"{self.kind}:{self.name}"
 
 
 class Store:
@@ -62,17 +84,29 @@ class Store:
         """Close the file."""
         self._db.close()
 
-    def put_verdict(self, event: Event, until_s: float, body: bytes) -> None:
-        """Keep a verdict and the event of its setting, both or neither."""
+    def put_ruling(self, ruling: Ruling) -> bool:
+        """Keep a ruling and its event, both or neither, if it is the latest of its name; returns whether it is."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("INSERT OR REPLACE INTO verdict VALUES (?, ?, ?)", (event.account_id, until_s, body))
-            self._add(event)
+            latest = self.moment_of(ruling)
+            if latest is not None and latest >= ruling.ts:
+                return False
+            row = (ruling.key, ruling.ts, ruling.until, msgspec.json.encode(ruling))
+            self._db.execute("INSERT OR REPLACE INTO ruling VALUES (?, ?, ?, ?)", row)
+            if ruling.event is not None:
+                self._add(ruling.event)
+        return True
 
-    def verdicts(self, now_s: float) -> Iterator[tuple[str, bytes]]:
-        """Yield account and verdict of what holds, and forget what has lapsed."""
-        self._db.execute("DELETE FROM verdict WHERE until_s <= ?", (now_s,))
-        yield from self._db.execute("SELECT account_id, body FROM verdict")
+    def moment_of(self, ruling: Ruling) -> float | None:
+        """Return when the ruling that is held under a ruling's name was decided."""
+        held = self._db.execute("SELECT ts FROM ruling WHERE key = ?", (ruling.key,)).fetchone()
+        return None if held is None else float(held[0])
+
+    def rulings(self, now_s: float) -> list[Ruling]:
+        """Return what holds, oldest first, and forget what has lapsed."""
+        self._db.execute("DELETE FROM ruling WHERE until_s <= ?", (now_s,))
+        rows = self._db.execute("SELECT body FROM ruling ORDER BY ts")
+        return [msgspec.json.decode(body, type=Ruling) for (body,) in rows]
 
     def add_event(self, event: Event) -> None:
         """Keep an event."""
@@ -122,17 +156,6 @@ class Store:
         found = self._db.execute("SELECT count(*) FROM overturned WHERE cohort = ? AND ts > ?", (cohort, since_s))
         return int(found.fetchone()[0])
 
-    def put_fallback(self, cohort: str, ts: float, reason: str) -> None:
-        """Remember that a cohort fell back to shadow."""
-        self._db.execute("INSERT OR REPLACE INTO fallback VALUES (?, ?, ?)", (cohort, ts, reason))
-
-    def drop_fallback(self, cohort: str, ts: float) -> bool:
-        """Let a cohort's rules enforce again, its budget whole; returns whether they did not."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("DELETE FROM overturned WHERE cohort = ? AND ts <= ?", (cohort, ts))
-            return self._db.execute("DELETE FROM fallback WHERE cohort = ?", (cohort,)).rowcount > 0
-
-    def fallbacks(self) -> dict[str, str]:
-        """Return the cohorts that fell back to shadow, and why."""
-        return dict(self._db.execute("SELECT cohort, reason FROM fallback"))
+    def forget_overturned(self, cohort: str, ts: float) -> None:
+        """Begin a cohort's count of overturned decisions anew."""
+        self._db.execute("DELETE FROM overturned WHERE cohort = ? AND ts <= ?", (cohort, ts))

@@ -36,6 +36,7 @@ class Cohorts:
             if entry.org_id is not None:
                 self._by_organisation[entry.org_id] = entry
         self._trivial = not (policy.cohort or policy.exemption)
+        self._named = any(one.account_ids or one.org_ids for one in policy.exemption)
 
     def of(self, account_id: str, org_id: str | None, model: str | None, now_s: float) -> Membership:
         """Return what an account is, at a moment (Unix seconds), when it asks for a model."""
@@ -51,10 +52,10 @@ class Cohorts:
         return Membership(cohort, self._most(account_id, organisation, model, now_s))
 
     def _most(self, account_id: str, organisation: str | None, model: str | None, now_s: float) -> Action:
-        if not self._policy.exemption:
+        entry = self._by_account.get(account_id) or self._by_organisation.get(organisation or "")
+        if entry is None and not self._named:
             return "block"
         today = datetime.fromtimestamp(now_s, UTC).date()
-        entry = self._by_account.get(account_id) or self._by_organisation.get(organisation or "")
         if entry is not None and not _covers(entry, model, today):
             entry = None
         for one in self._policy.exemption:

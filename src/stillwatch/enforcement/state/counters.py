@@ -1,15 +1,17 @@
 """What each account has used of each limit, and which beginnings of prompts it has sent before."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from stillwatch.enforcement.limits import Meter
 from stillwatch.enforcement.policy.model import Limit, Policy
+from stillwatch.enforcement.state.leased import LeasedMeter, Peers
 
 _BITS = 512
 _DAY_S = 86_400.0
 _UNKNOWN_TOKENS = 1_000
 _BYTES_PER_TOKEN = 4
+_ROOM = 10_000
 
 
 class Cost(NamedTuple):
@@ -52,18 +54,38 @@ class Beginnings:
         self._seen.clear()
 
 
+def places(head: int) -> tuple[int, int]:
+    """Return the two bits that stand for a beginning."""
+    return head % _BITS, (head >> 20) % _BITS
+
+
 def _mask(head: int) -> int:
-    return 1 << (head % _BITS) | 1 << ((head >> 20) % _BITS)
+    first, second = places(head)
+    return 1 << first | 1 << second
+
+
+class Lack(NamedTuple):
+    """Units of a limit that must be leased before a request can be judged; head: it counts unseen beginnings."""
+
+    limit: Limit
+    meter: LeasedMeter
+    units: float
+    head: int | None
 
 
 class Counters:
     """The limits of a policy, counted for each account in memory."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._limits: tuple[tuple[Limit, Meter], ...] = tuple((limit, Meter(limit.rate)) for limit in policy.limit)
+    def __init__(self, policy: Policy, peers: Peers | None = None) -> None:
+        """`peers`: the limits are shared with other replicas."""
+        self._limits: tuple[tuple[Limit, Meter], ...] = tuple(
+            (limit, Meter(limit.rate) if peers is None else LeasedMeter(limit.rate, peers)) for limit in policy.limit
+        )
         self._beginnings = Beginnings() if any(limit.counts == "unseen_templates" for limit in policy.limit) else None
         self._due: dict[str, float] = {}
+        self._agreed: set[str] = set()
         self._day = 0
+        self._crowded: dict[str, int] = {}
 
     def __len__(self) -> int:
         return sum(len(meter) for _, meter in self._limits)
@@ -96,6 +118,29 @@ class Counters:
         if self._beginnings is not None and cost.head is not None:
             self._beginnings.add(account_id, cost.head)
 
+    def lacking(self, account_id: str, cohort: str, cost: Cost, now_s: float) -> list[Lack]:
+        """Return what must be leased before a request can be judged: nothing without replicas."""
+        found = []
+        for limit, meter in self.leased():
+            if limit.cohorts and cohort not in limit.cohorts:
+                continue
+            units = self._units(limit, account_id, cost)
+            missing = meter.lacking(account_id, units, now_s) if units else 0.0
+            if missing:
+                found.append(Lack(limit, meter, missing, cost.head if limit.counts == "unseen_templates" else None))
+        return found
+
+    def leased(self) -> Iterator[tuple[Limit, LeasedMeter]]:
+        """Yield the limits that are shared with other replicas."""
+        for limit, meter in self._limits:
+            if isinstance(meter, LeasedMeter):
+                yield limit, meter
+
+    def sent_elsewhere(self, account_id: str, head: int) -> None:
+        """Remember a beginning that the account has sent to another replica."""
+        if self._beginnings is not None:
+            self._beginnings.add(account_id, head)
+
     def settle(self, account_id: str, unused_tokens: int, now_s: float) -> None:
         """Give back output tokens that were reserved and not used (or charge what was used beyond)."""
         for limit, meter in self._limits:
@@ -110,16 +155,31 @@ class Counters:
         due = self._due.get(account_id)
         if due is not None and due <= now_s:
             self._due[account_id] = now_s + every_s
+            self._agreed.discard(account_id)
             return 0.0
         if due is None:
             due = self._due[account_id] = now_s + every_s
         return due - now_s
 
+    def must_agree(self, account_id: str, now_s: float) -> bool:
+        """Whether replicas must agree on a throttled account's request, since it may pass as far as is known here."""
+        due = self._due.get(account_id)
+        return account_id not in self._agreed and (due is None or due <= now_s)
+
+    def agree(self, account_id: str, due_s: float, now_s: float) -> None:
+        """Take over what replicas agreed on: the account's next request passes now, or not before `due_s`."""
+        self._due[account_id] = due_s
+        if due_s <= now_s:
+            self._agreed.add(account_id)
+
     def sweep(self, now_s: float) -> None:
         """Forget accounts that owe nothing, and beginnings of the day before."""
-        for _, meter in self._limits:
-            meter.sweep(now_s)
+        for limit, meter in self._limits:
+            if len(meter) >= self._crowded.get(limit.id, 0):  # so that sweeping costs no more than counting
+                meter.sweep(now_s)
+                self._crowded[limit.id] = 2 * len(meter) + _ROOM
         self._due = {account: due for account, due in self._due.items() if due > now_s - _DAY_S}
+        self._agreed &= self._due.keys()
         day = int(now_s // _DAY_S)
         if self._beginnings is not None and day != self._day:
             self._day = day

@@ -27,12 +27,16 @@ class KnownTexts:
         """Take the bands of verdicts of a run that ended at `at_s` (Unix seconds)."""
         self._bands: dict[int, TextMatch] = {}
         for verdict in verdicts:
-            match = TextMatch(LEVEL[verdict.action], at_s + verdict.ttl_s, verdict.campaign_id)
-            for band in verdict.template_bands:
-                value = int(band, 16)
-                known = self._bands.get(value)
-                if known is None or match[:2] > known[:2]:
-                    self._bands[value] = match
+            self.add(verdict, at_s)
+
+    def add(self, verdict: Verdict, at_s: float) -> None:
+        """Take the bands of one verdict more."""
+        match = TextMatch(LEVEL[verdict.action], at_s + verdict.ttl_s, verdict.campaign_id)
+        for band in verdict.template_bands:
+            value = int(band, 16)
+            known = self._bands.get(value)
+            if known is None or match[:2] > known[:2]:
+                self._bands[value] = match
 
     def __len__(self) -> int:
         return len(self._bands)

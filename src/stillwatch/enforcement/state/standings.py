@@ -6,6 +6,17 @@ from stillwatch.detection.findings.model import Verdict
 from stillwatch.enforcement.decide import Standing
 
 
+def standing_of(verdict: Verdict, at_s: float) -> Standing:
+    """Return what a verdict of a run that ended at `at_s` (Unix seconds) makes of its account."""
+    return Standing(
+        action=verdict.action,
+        reason_code=verdict.reason_code,
+        set_s=at_s,
+        until_s=at_s + verdict.ttl_s,
+        campaign_id=verdict.campaign_id,
+    )
+
+
 class Standings:
     """Verdicts in force. A run's verdicts are replaced whole by those of the next run, in one assignment.
 
@@ -22,16 +33,11 @@ class Standings:
 
     def take(self, verdicts: Iterable[Verdict], at_s: float) -> None:
         """Replace what detection found by the verdicts of a run that ended at `at_s` (Unix seconds)."""
-        self._found = {
-            verdict.account_id: Standing(
-                action=verdict.action,
-                reason_code=verdict.reason_code,
-                set_s=at_s,
-                until_s=at_s + verdict.ttl_s,
-                campaign_id=verdict.campaign_id,
-            )
-            for verdict in verdicts
-        }
+        self.replace({verdict.account_id: standing_of(verdict, at_s) for verdict in verdicts})
+
+    def replace(self, found: Mapping[str, Standing]) -> None:
+        """Replace what detection found by what another run did, by account, in one assignment."""
+        self._found = found
 
     def put(self, account_id: str, standing: Standing) -> None:
         """Set what a person decided."""

@@ -1,20 +1,24 @@
 """The verdicts of a run of detection (verdicts.jsonl), taken over whole when the file is replaced."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from stillwatch.detection.findings.model import Verdict
+from stillwatch.enforcement.decide import Standing
 from stillwatch.enforcement.model import Code
+from stillwatch.enforcement.state.known_texts import KnownTexts
+from stillwatch.enforcement.state.standings import standing_of
 from stillwatch.errors import Location, UsageError
 
 
 class Loaded(NamedTuple):
-    """A run's verdicts and when it ended (Unix seconds): the file's own age, so that a restart prolongs nothing."""
+    """What a run's verdicts make of accounts and of texts."""
 
-    verdicts: list[Verdict]
-    at_s: float
+    found: Mapping[str, Standing]
+    texts: KnownTexts
 
 
 class VerdictFile:
@@ -38,29 +42,32 @@ class VerdictFile:
         if mark == self._seen:
             return None
         self._seen = mark
-        return Loaded(read_verdicts(self._path), stat.st_mtime)
+        found: dict[str, Standing] = {}
+        texts, at_s = KnownTexts(), stat.st_mtime  # the file's own age: a restart prolongs nothing
+        for verdict in read_verdicts(self._path):
+            found[verdict.account_id] = standing_of(verdict, at_s)
+            texts.add(verdict, at_s)
+        return Loaded(found, texts)
 
 
-def read_verdicts(path: Path) -> list[Verdict]:
-    """Read verdicts.jsonl.
+def read_verdicts(path: Path) -> Iterator[Verdict]:
+    """Yield what stands in verdicts.jsonl, one after the other: a large file is never held whole.
 
     Raises:
         UsageError: the file cannot be read, or a line is no verdict; says which.
     """
     decode = msgspec.json.Decoder(Verdict).decode
-    verdicts = []
     number = 0
     try:
         with path.open("rb") as stream:
             for line in stream:
                 number += 1
-                verdicts.append(_checked(decode(line)))
+                yield _checked(decode(line))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint="give the verdicts.jsonl of a run") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
         where = Location(str(path), line=number)
         raise UsageError(f"no verdict: {error}", where=where, hint="give the verdicts.jsonl of a run") from error
-    return verdicts
 
 
 def _checked(verdict: Verdict) -> Verdict:

@@ -1,0 +1,56 @@
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from tests.enforcement.factories import policy, rule
+from tests.enforcement.replicas.store import SharedStore, eventually, needs_store
+
+from stillwatch.enforcement.casework import NewVerdict
+from stillwatch.enforcement.model import DecideRequest
+from stillwatch.enforcement.replicas.replica import Replica
+from stillwatch.enforcement.service import Service, Setup
+from stillwatch.enforcement.serving.front import Front
+
+pytestmark = needs_store
+POLICY = policy(
+    '[[limit]]\nid = "l"\ncounts = "requests"\namount = 5\nper = "hour"\nburst = 5',
+    rule("r", "throttle", '{ limits = ["l"] }'),
+    rule("b", "block", '{ verdict = ["block"] }'),
+)
+
+
+def test_two_services_stand_as_one(store: SharedStore, tmp_path: Path) -> None:
+    async def story() -> None:
+        services = [
+            Service(Setup(data_dir=tmp_path / name, policy=POLICY, mode="enforce", redis_url=store.url), time.time)
+            for name in ("one", "two")
+        ]
+        replicas = [Replica(one, store.url, one.peers) for one in services if one.peers is not None]
+        fronts = [Front(one, 0.0, replica.leases) for one, replica in zip(services, replicas, strict=True)]
+        async with replicas[0].running(), replicas[1].running():
+            await eventually(lambda: all(one.peers is not None and one.peers.count == 2 for one in services))
+            request = DecideRequest(account_id="a")
+            assert fronts[0].at_once(request, "native") is None
+            asked = [(await front.decide(request, "native")).action for _ in range(5) for front in fronts]
+            assert asked.count("allow") == 5
+            new = NewVerdict(action="block", reason_code="r", reason="r", author="k", ttl_s=60)
+            services[0].casework.set_verdict("b", new, time.time())
+            await eventually(lambda: services[1].decider.standings.of("b", time.time()) is not None)
+        for one in services:
+            one.close()
+
+    asyncio.run(story())
+
+
+def test_a_bug_in_keeping_up_is_said(store: SharedStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        service = Service(Setup(data_dir=tmp_path, policy=POLICY, redis_url=store.url), time.time)
+        assert service.peers is not None
+        replica = Replica(service, store.url, service.peers)
+        service.rulings.all = None  # type: ignore[method-assign,assignment]
+        async with replica.running():
+            await eventually(lambda: "a bug" in caplog.text)
+        service.close()
+
+    asyncio.run(story())
