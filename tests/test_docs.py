@@ -191,7 +191,7 @@ def test_commands_of_the_pages_exist() -> None:
     for page in PAGES:
         for code in re.findall(r"```.*?```|`[^`\n]+`", page.read_text("utf-8"), re.DOTALL):
             for command in re.findall(
-                r"(?:^|`|bin/)stillwatch ((?:range|policy|decisions) [a-z]+|[a-z]+)", code, re.MULTILINE
+                r"(?:^|`|bin/)stillwatch ((?:range|policy|decisions) [a-z]+|[a-z]+(?:-[a-z]+)*)", code, re.MULTILINE
             ):
                 assert command in {*COMMANDS, "range", "policy", "decisions"}, page
 

@@ -26,6 +26,12 @@ PLANTED = [
     ("detection", "stillwatch/detection/population.py", "import stillwatch.detection.calibration"),
     ("enforcement", "stillwatch/enforcement/decide.py", "import stillwatch.enforcement.state.counters"),
     ("enforcement", "stillwatch/enforcement/state/counters.py", "import stillwatch.enforcement.decider"),
+    ("gateways", "stillwatch/enforcement/gateways/asgi.py", "import starlette.requests"),
+    (
+        "gateways",
+        "stillwatch/enforcement/gateways/client.py",
+        "import stillwatch.hashing",
+    ),
     ("signals", "stillwatch/detection/signals/intent.py", "import stillwatch.detection.signals.novelty"),
     ("signals", "stillwatch/detection/signals/intent.py", "from stillwatch.detection.signals import SIGNALS"),
     ("engine", "stillwatch/detection/owners.py", "import duckdb"),

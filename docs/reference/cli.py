@@ -82,7 +82,7 @@ def _row(name: str, parameter: Any) -> str:
 def _variable(name: str, parameter: Any) -> str:
     verb, _, inner = name.partition(" ")
     called = parameter.name if inner else max(parameter.opts, key=len).lstrip("-").replace("-", "_")
-    return "_".join(filter(None, ("STILLWATCH", verb, inner, called))).upper()
+    return "_".join(filter(None, ("STILLWATCH", verb, inner, called))).replace("-", "_").upper()
 
 
 def _default(parameter: Any) -> str:

@@ -1,39 +1,15 @@
 """The shipped HAProxy files on a real HAProxy, in front of a real decision service and a model that streams."""
 
-import contextlib
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.deploy.peers import ACTIONS, EVENTS, Gate, free_port, model, wait_for
+from tests.deploy.gateways import HAPROXY, haproxy
+from tests.deploy.peers import ACTIONS, EVENTS, Gate, model, until
 from tests.enforcement.serving.process import serving
 
-FILES = Path(__file__).parents[2] / "deploy" / "haproxy"
-HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="NO HAPROXY: install haproxy to test deploy/haproxy")
-
-
-@contextlib.contextmanager
-def haproxy(directory: Path, agent: int, upstream: int) -> Iterator[int]:
-    """Yield the port of a HAProxy with the shipped files, only addresses, account and deadlines changed."""
-    port = free_port()
-    directory.mkdir()
-    for file in FILES.glob("*.cfg"):
-        text = file.read_text().replace("127.0.0.1:8379", f"127.0.0.1:{agent}")
-        text = text.replace("127.0.0.1:9000", f"127.0.0.1:{upstream}").replace("127.0.0.1:8080", f"127.0.0.1:{port}")
-        text = text.replace('set-var(txn.account) str("")', "set-var(txn.account) req.hdr(x-account)")
-        text = text.replace("processing 20ms", "processing 500ms")  # a busy test machine must not pass a refusal
-        (directory / file.name).write_text(text)
-    command = [HAPROXY, "-db", "-f", "example.cfg"]
-    with subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_for(port)
-            yield port
-        finally:
-            process.kill()
 
 
 @pytest.fixture
@@ -80,3 +56,31 @@ def test_a_lost_service_frees_nobody_who_was_refused_and_stops_nobody_else(gate:
     finally:
         if loss == signal.SIGSTOP:
             gate.served.process.send_signal(signal.SIGCONT)
+
+
+def test_an_agent_that_hangs_is_not_asked_until_it_answers_again(gate: Gate, tmp_path: Path) -> None:
+    def logged(what: str) -> int:
+        return (tmp_path / "haproxy" / "log").read_text().count(what)
+
+    assert gate.call("block").status == 403
+    gate.served.process.send_signal(signal.SIGSTOP)
+    try:
+        until(lambda: logged("agent is DOWN") > 0)
+        assert gate.call("block").status == 403  # what was asked before is written down by now
+        asked = logged("SPOE:")
+        for _ in range(3):
+            assert gate.call("never-seen").status == 200
+            assert gate.call("block").status == 403
+        assert logged("SPOE:") == asked
+    finally:
+        gate.served.process.send_signal(signal.SIGCONT)
+    until(lambda: logged("agent is UP") > 0)
+    assert "Quote decision" in gate.call("block").json["error"]["message"]
+
+
+def test_a_throttled_account_that_had_its_turn_stays_throttled(gate: Gate) -> None:
+    gate.served.set("slow", "throttle", retry_after_s=1)
+    until(lambda: gate.call("slow").status == 429)
+    until(lambda: gate.call("slow").status == 200)
+    gate.served.process.send_signal(signal.SIGKILL)
+    assert gate.call("slow").status == 429

@@ -1,49 +1,18 @@
 """The shipped nginx snippets on a real nginx, in front of a real decision service and a model that streams."""
 
-import contextlib
-import shutil
 import signal
-import subprocess
+import socketserver
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.deploy.peers import ACTIONS, EVENTS, Gate, free_port, model, wait_for
-from tests.enforcement.serving.process import serving
+from tests.deploy.gateways import NGINX, nginx
+from tests.deploy.peers import ACTIONS, EVENTS, Gate, Model, free_port, model, watched_model
+from tests.enforcement.serving.process import request, serving
 
-SNIPPETS = Path(__file__).parents[2] / "deploy" / "nginx"
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="NO NGINX: install nginx to test deploy/nginx")
-
-
-@contextlib.contextmanager
-def nginx(directory: Path, service: int, upstream: int) -> Iterator[int]:
-    """Yield the port of an nginx with the shipped files, only addresses and deadlines changed."""
-    port = free_port()
-    (directory / "logs").mkdir(parents=True)
-    for file in SNIPPETS.glob("*.conf"):
-        text = file.read_text().replace("127.0.0.1:8377", f"127.0.0.1:{service}")
-        text = text.replace("127.0.0.1:9000", f"127.0.0.1:{upstream}").replace("127.0.0.1:8080", f"127.0.0.1:{port}")
-        text = text.replace("20ms", "500ms")  # a busy test machine must not turn a refusal into a pass
-        text = text.replace("/var/cache/nginx/stillwatch", str(directory / "cache"))
-        text = text.replace(
-            'map $request_uri $stillwatch_account {\n    default "";',
-            "map $http_x_account $stillwatch_account {\n    default $http_x_account;",
-        )
-        (directory / file.name).write_text(text)
-    settings = (
-        f"pid {directory}/pid; daemon off; user root;"
-        if Path("/root").owner() == "root"
-        else f"pid {directory}/pid; daemon off;"
-    )
-    command = [NGINX, "-p", directory, "-c", directory / "example.conf", "-e", directory / "error.log", "-g", settings]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        try:
-            wait_for(port)
-            yield port
-        finally:
-            process.terminate()
 
 
 @pytest.fixture
@@ -74,6 +43,22 @@ def test_the_client_sees_what_was_decided(gate: Gate, action: str, status: int) 
         assert ("retry-after" in answer.headers) == (status == 429)
 
 
+def test_what_a_client_claims_about_itself_is_not_heard(tmp_path: Path) -> None:
+    exempt = '[[exemption]]\nid = "e"\nreason = "r"\norg_ids = ["friends"]\nmost = "allow"'
+    block = '[[rule]]\nid = "b"\naction = "block"\nmode = "enforce"\nlongest_s = 600\nwhen.verdict = ["block"]'
+    (tmp_path / "policy.toml").write_text(f'id = "p"\nversion = "1"\n{exempt}\n{block}\n')
+    claimed = {"X-SW-Org-Id": "friends", "X-SW-Account-Id": "allow", "X-SW-Model": "m", "X-Account": "block"}
+    with (
+        model() as upstream,
+        serving(tmp_path / "data", "--policy", str(tmp_path / "policy.toml")) as served,
+        nginx(tmp_path / "nginx", served.port, upstream) as port,
+    ):
+        served.set("block", "block")
+        assert request(port, "POST", "/v1/chat/completions", {"model": "m"}, claimed).status == 403
+        direct = {**claimed, "X-SW-Account-Id": "block"}
+        assert request(served.port, "GET", "/nginx", None, direct).status == 200  # the header would have counted
+
+
 def test_another_api_has_its_own_style(gate: Gate) -> None:
     assert gate.call("block", "/v1/messages").json["type"] == "error"
 
@@ -92,3 +77,59 @@ def test_a_lost_service_frees_nobody_who_was_refused_and_stops_nobody_else(gate:
     finally:
         if loss == signal.SIGSTOP:
             gate.served.process.send_signal(signal.SIGCONT)
+
+
+def test_a_service_that_hangs_is_not_asked_for_some_seconds(tmp_path: Path) -> None:
+    asked: list[object] = []
+
+    class Hung(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.request.recv(1))
+            while self.request.recv(65_536):
+                pass
+
+    with model() as upstream, socketserver.ThreadingTCPServer(("127.0.0.1", 0), Hung) as server:
+        server.daemon_threads = True
+        listening = threading.Thread(target=server.serve_forever)
+        listening.start()
+        try:
+            with nginx(tmp_path / "nginx", server.server_address[1], upstream) as port:
+                for _ in range(3):
+                    assert request(port, "POST", "/v1/x", {"model": "m"}).status == 200
+                before = len(asked)
+                for _ in range(5):
+                    assert request(port, "POST", "/v1/x", {"model": "m"}).status == 200
+                assert len(asked) == before >= 3
+        finally:
+            server.shutdown()
+            listening.join()
+
+
+@pytest.mark.parametrize("loss", [signal.SIGKILL, signal.SIGSTOP])
+def test_refused_accounts_stay_so_while_the_service_is_not_asked(gate: Gate, loss: signal.Signals) -> None:
+    assert gate.call("block").status == 403
+    time.sleep(1.2)  # what nginx remembers is stale now
+    gate.served.process.send_signal(loss)
+    try:
+        for account, status in [("never-seen", 200), ("block", 403)] * 4:
+            assert gate.call(account).status == status
+    finally:
+        if loss == signal.SIGSTOP:
+            gate.served.process.send_signal(signal.SIGCONT)
+
+
+def test_where_the_service_is_lost_the_model_sees_the_request_once_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    class Asked(Model):
+        def do_GET(self) -> None:  # noqa: N802 - the name that the library calls
+            seen.append(self.path)
+            self.send_error(403)
+
+    monkeypatch.setattr("tests.deploy.peers.Model", Asked)
+    with watched_model() as upstream, nginx(tmp_path / "nginx", free_port(), upstream.port) as port:
+        seen.clear()
+        assert request(port, "POST", "/v1/x", {"model": "m"}).status == 200
+    assert (upstream.seen, seen) == ([{"model": "m"}], [])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.enforcement.ask import ask, key_hash
+from stillwatch.enforcement.ask import ask, by_name, key_hash
 
 CHAT = {
     "model": "m",
@@ -48,10 +48,28 @@ def test_other_calls(body: object, prompt: str | None, system: str | None, most:
     assert (asked.prompt, asked.system, asked.max_tokens) == (prompt, system, most)
 
 
+def test_of_a_header_that_comes_twice_one_counts() -> None:
+    sent = [(b"X-Api-Key", b"first"), (b"x-api-key", b"second"), (b"X-SW-Account-Id", b"forged"), (b"x-odd", b"\xff")]
+    found = by_name([*sent, (b"x-sw-account-id", b"named")])
+    assert found == {"x-api-key": "first", "x-sw-account-id": "named", "x-odd": "\xff"}
+
+
+@pytest.mark.parametrize(("path", "real"), [("/v1/messages", "x-api-key"), ("/v1/chat/completions", "authorization")])
+def test_a_key_that_the_api_does_not_look_at_hides_none(path: str, real: str) -> None:
+    headers = {"authorization": "Bearer junk", "x-api-key": "junk"}
+    headers[real] = "Bearer sk-1" if real == "authorization" else "sk-1"
+    assert ask(headers, path).key_id == key_hash("sk-1")
+    assert ask({"authorization": "Basic x", "x-api-key": "sk-1"}, path).key_id == key_hash("sk-1")
+    assert ask({"authorization": "Bearer sk-1"}, path).key_id == key_hash("sk-1")
+
+
 def test_keys_addresses_and_names() -> None:
     assert ask({"authorization": "Bearer sk-1"}, "/").key_id == key_hash("sk-1")
     assert ask({"x-api-key": "sk-2"}, "/").key_id == key_hash("sk-2")
     assert ask({"authorization": "Basic x"}, "/").key_id is None
+    assert ask({"authorization": "Bearer sk-1,Bearer sk-3"}, "/").key_id == key_hash("sk-1")
+    assert ask({"x-api-key": "sk-2, sk-3"}, "/").key_id == key_hash("sk-2")
+    assert ask({"authorization": "Bearer ", "x-api-key": ","}, "/").key_id is None
     assert ask({"x-forwarded-for": "203.0.113.7, 10.0.0.1"}, "/").client_ip == "203.0.113.7"
     assert ask({"x-real-ip": "203.0.113.8"}, "/").client_ip == "203.0.113.8"
     assert ask({"x-sw-account-id": "a" * 500}, "/").account_id == "a" * 256

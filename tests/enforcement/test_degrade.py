@@ -38,6 +38,10 @@ def test_a_request_without_a_bound_gets_the_one_of_its_api(path: str, name: str)
     assert smaller(path, model="m") == ({"model": "m", name: 1024}, (f"{name} unbounded>1024",))
 
 
+def test_embeddings_have_no_bound() -> None:
+    assert smaller("/v1/embeddings", model="m", input="hi") == ({"model": "m", "input": "hi"}, ())
+
+
 @pytest.mark.parametrize(("most", "left"), [(2048, {"type": "enabled", "budget_tokens": 2047}), (1024, None)])
 def test_thinking_stays_below_the_bound_or_goes(most: int, left: object) -> None:
     document = {"max_tokens": 9000, "thinking": {"type": "enabled", "budget_tokens": 8000}}
@@ -59,6 +63,10 @@ def test_what_shows_reasoning_and_probabilities_is_not_asked_for() -> None:
 @pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff", '{"max_tokens": 9}'.encode("utf-16"), b'{"n": NaN}'])
 def test_a_body_that_others_may_read_is_never_passed_unchanged(body: bytes) -> None:
     assert smaller_request(body, CHAT, ALL) is None
+
+
+def test_of_a_name_given_twice_what_was_bounded_is_left() -> None:
+    assert smaller_request(b'{"max_tokens": 9000, "max_tokens": 5}', CHAT, ALL) == (b'{"max_tokens":5}', ())
 
 
 def test_no_body_has_nothing_to_take() -> None:
@@ -93,6 +101,10 @@ ANSWERS = [
     (
         {"type": "response.reasoning_summary_text.delta", "delta": "hm"},
         {"type": "response.reasoning_summary_text.delta", "delta": ""},
+    ),
+    (
+        {"type": "response.content_part.done", "part": {"type": "reasoning_text", "text": "hm"}},
+        {"type": "response.content_part.done", "part": {"type": "reasoning_text", "text": ""}},
     ),
     (
         {"type": "response.completed", "response": {"output": [{"type": "reasoning", "summary": [1]}]}},

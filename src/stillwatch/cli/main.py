@@ -17,6 +17,7 @@ from typer.main import get_command
 from stillwatch import __version__
 from stillwatch.cli.decisions import decisions
 from stillwatch.cli.detect import detect
+from stillwatch.cli.dev_gateway import dev_gateway
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.policy import policy
 from stillwatch.cli.serve import serve
@@ -60,6 +61,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_print_versi
 
 
 app.command("detect")(detect)
+app.command("dev-gateway")(dev_gateway)
 app.command("ingest")(ingest)
 app.command("serve")(serve)
 app.command("sketch")(sketch)
@@ -147,7 +149,7 @@ def _options(verb: str, parameters: Iterable[Any]) -> dict[str, str]:
         called = max(parameter.opts, key=len).lstrip("-").replace("-", "_")
         options[called] = str(parameter.name)
         if called != parameter.name:
-            parameter.envvar = f"STILLWATCH_{verb}_{called}".upper()
+            parameter.envvar = f"STILLWATCH_{verb}_{called}".replace("-", "_").upper()
     return options
 
 

@@ -3,8 +3,9 @@
 The account is the header `X-SW-Account-Id`, which the gateway sets; else the SHA-256 of the API key is looked up.
 """
 
+import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,7 +19,10 @@ _OPERATIONS = {
     "/responses": "responses",
     "/embeddings": "embeddings",
 }
+_LONGEST = max(map(len, _OPERATIONS))
 _MOST_HEADER = 1000
+OURS = "x-sw-"
+"""How the headers begin that gateways set, and clients may not."""
 
 
 class _Body(msgspec.Struct):
@@ -44,6 +48,20 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by lower-case name.
+
+    Of a name of ours that comes twice the last, which the gateway set; of any other the first, by which the frameworks
+    of model servers go: a second API key must not hide the one that is used.
+    """
+    found: dict[str, str] = {}
+    for raw, value in headers:
+        name = raw.decode("latin-1").lower()
+        if name.startswith(OURS) or name not in found:
+            found[name] = value.decode("latin-1")
+    return found
+
+
 def ask(headers: Mapping[str, str], path: str, body: bytes = b"") -> DecideRequest:
     """Return the request for a decision; `headers` has lower-case names, `path` is the one that the client called.
 
@@ -51,9 +69,9 @@ def ask(headers: Mapping[str, str], path: str, body: bytes = b"") -> DecideReque
     """
     told = _read(body)
     account = headers.get("x-sw-account-id") or None
-    key = _key(headers)
-    most = next((value for value in _bounds(told) if isinstance(value, int) and 0 <= value <= 2**53), None)
-    prompt, system = _texts(told)
+    operation = _operation(path)
+    key = None if account is not None else _key(headers, operation)
+    prompt, system = _texts(told) if body else (None, None)
     return DecideRequest(
         account_id=None if account is None else account[:256],
         key_id=None if key is None else key_hash(key),
@@ -61,15 +79,22 @@ def ask(headers: Mapping[str, str], path: str, body: bytes = b"") -> DecideReque
         client_ip=_short(headers.get("x-forwarded-for", "").split(",")[0].strip() or headers.get("x-real-ip")),
         user_agent=_short(headers.get("user-agent")),
         model=_short(told.model) or _short(headers.get("x-sw-model")),
-        operation=next(
-            (name for end, name in _OPERATIONS.items() if path.split("?", maxsplit=1)[0].endswith(end)), None
-        ),
+        operation=operation,
         session_id=_short(headers.get("x-sw-session-id")),
         prompt=prompt,
         system=system,
-        max_tokens=None if isinstance(most, bool) else most,
+        max_tokens=_most(told) if body else None,
         reasoning_handle=headers.get("x-sw-reasoning-handle") or None,
     )
+
+
+def _operation(path: str) -> str | None:
+    return _operation_at_end(path.partition("?")[0][-_LONGEST:])
+
+
+@functools.lru_cache(1024)
+def _operation_at_end(called: str) -> str | None:
+    return next((name for end, name in _OPERATIONS.items() if called.endswith(end)), None)
 
 
 def _read(body: bytes) -> _Body:
@@ -81,14 +106,24 @@ def _read(body: bytes) -> _Body:
         return _NOTHING
 
 
-def _bounds(told: _Body) -> tuple[Any, ...]:
-    return told.max_completion_tokens, told.max_tokens, told.max_output_tokens
+def _most(told: _Body) -> int | None:
+    """Return the bound on output that is given, where it is a number."""
+    for value in (told.max_completion_tokens, told.max_tokens, told.max_output_tokens):
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2**53:
+            return value
+    return None
 
 
-def _key(headers: Mapping[str, str]) -> str | None:
-    given = headers.get("authorization", "")
-    kind, _, key = given.partition(" ")
-    return key.strip() if kind.lower() == "bearer" and key else headers.get("x-api-key") or None
+def _key(headers: Mapping[str, str], operation: str | None) -> str | None:
+    """Return the API key, where the API that is called looks for it first: what stands elsewhere hides nothing.
+
+    Of a header that came twice and was joined by a gateway the first counts, see `by_name`.
+    """
+    kind, _, bearer = headers.get("authorization", "").partition(" ")
+    given = [bearer if kind.lower() == "bearer" else "", headers.get("x-api-key", "")]
+    if operation == "messages":
+        given.reverse()
+    return next((key for one in given if (key := one.partition(",")[0].strip())), None)
 
 
 def _short(value: object) -> str | None:

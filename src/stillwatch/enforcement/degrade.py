@@ -28,7 +28,8 @@ _encode = msgspec.json.Encoder().encode
 def smaller_request(body: bytes, path: str, degrade: Degrade) -> tuple[bytes, Removed] | None:
     """Return a request's body made smaller, and what was taken.
 
-    None for a body that is no JSON object in UTF-8: some servers read more than that, so it must not pass unchanged.
+    The body is written anew: of a name that it gives twice the one that was bounded is left. None for a body that is no
+    JSON object in UTF-8: some servers read more than that, so it must not pass unchanged.
     """
     if not body:
         return body, ()
@@ -36,7 +37,7 @@ def smaller_request(body: bytes, path: str, degrade: Degrade) -> tuple[bytes, Re
     if document is None:
         return None
     removed = shrink(document, path, degrade)
-    return (_encode(document), removed) if removed else (body, ())
+    return _encode(document), removed
 
 
 def shrink(document: dict[str, Any], path: str, degrade: Degrade) -> Removed:
@@ -60,10 +61,10 @@ def _bound_tokens(document: dict[str, Any], path: str, most: int) -> Iterable[st
     for name in given:
         if _over(document, name, most):
             yield _bound(document, name, most)
-    if not given:
-        name = _bound_name(path)
-        document[name] = most
-        yield f"{name} unbounded>{most}"
+    bound = None if given else _bound_name(path)
+    if bound is not None:
+        document[bound] = most
+        yield f"{bound} unbounded>{most}"
     thinking = document.get("thinking")
     if isinstance(thinking, dict) and _over(thinking, "budget_tokens", most - 1):
         if most > _LEAST_THINKING:
@@ -73,8 +74,11 @@ def _bound_tokens(document: dict[str, Any], path: str, most: int) -> Iterable[st
             yield "thinking"
 
 
-def _bound_name(path: str) -> str:
+def _bound_name(path: str) -> str | None:
+    """Return what an API calls the bound of its answers; embeddings have none."""
     end = path.partition("?")[0].rstrip("/")
+    if end.endswith("/embeddings"):
+        return None
     if end.endswith("/responses"):
         return "max_output_tokens"
     return "max_completion_tokens" if end.endswith("/chat/completions") else "max_tokens"
@@ -179,9 +183,12 @@ def _empty_reasoning(document: dict[str, Any]) -> bool:
     for item in _items(document):
         if item.get("type") == "reasoning":
             found += [_empty(item, "summary", []), _empty(item, "content", []), _empty(item, "encrypted_content", None)]
+    parts = _dicts([document.get("part")])
     if str(document.get("type", "")).startswith("response.reasoning_"):
         found += [_empty(document, "delta", ""), _empty(document, "text", "")]
-        found += [_empty(part, "text", "") for part in _dicts([document.get("part")])]
+        found += [_empty(part, "text", "") for part in parts]
+    thoughts = [part for part in parts if part.get("type") in {"reasoning_text", "summary_text"}]
+    found += [_empty(part, name, "") for part in thoughts for name in ("text", "reasoning")]
     return any(found)
 
 

@@ -12,7 +12,13 @@ from stillwatch.enforcement.model import Decision
 
 _STATUS = {"throttle": 429, "challenge": 403, "block": 403}
 _CODE = {"throttle": "rate_limited", "challenge": "verification_required", "block": "access_blocked"}
-_TYPE = {429: "rate_limit_error", 403: "permission_error"}
+_TYPE = {
+    400: "invalid_request_error",
+    403: "permission_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    502: "api_error",
+}
 _SAID = {
     "throttle": "Too many requests; wait and try again.",
     "challenge": "This account must be verified before it can go on.",
@@ -39,7 +45,12 @@ def refusal(decision: Decision, path: str) -> Refusal:
     return Refusal(status, headers, _body(path, status, _CODE[decision.action], message, decision.decision_id))
 
 
-def _body(path: str, status: int, code: str, message: str, decision_id: str) -> bytes:
+def fault(path: str, status: int, code: str, message: str) -> Refusal:
+    """Return the answer to a client that called `path` and is told of a fault (400, 413 or 502), in the same forms."""
+    return Refusal(status, {"content-type": "application/json"}, _body(path, status, code, message, None))
+
+
+def _body(path: str, status: int, code: str, message: str, decision_id: str | None) -> bytes:
     kind = _TYPE[status]
     if path.split("?", maxsplit=1)[0].rstrip("/").endswith("/messages"):
         error = {"type": kind, "message": message}

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from stillwatch.enforcement.serving.http import App
+from stillwatch.enforcement.asgi import App
 
 
 class Answer(NamedTuple):

@@ -28,6 +28,7 @@ class Served(NamedTuple):
     process: subprocess.Popen[str]
     port: int
     spop_port: int
+    grpc_port: int
     data: Path
 
     def admin(self, method: str, path: str, body: object) -> Reply:
@@ -64,6 +65,8 @@ def serving(data: Path, *options: str) -> Iterator[Served]:
         "0",
         "--spop-port",
         "0",
+        "--grpc-port",
+        "0",
         "--mode",
         "enforce",
         "--json",
@@ -77,6 +80,6 @@ def serving(data: Path, *options: str) -> Iterator[Served]:
                 assert process.stderr is not None
                 raise AssertionError(process.stderr.read())
             told = json.loads(line)
-            yield Served(process, told["port"], told["spop_port"], data)
+            yield Served(process, told["port"], told["spop_port"], told["grpc_port"], data)
         finally:
             process.kill()

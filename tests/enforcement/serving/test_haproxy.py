@@ -75,7 +75,7 @@ def test_a_handshake_and_pipelined_decisions(service: Service) -> None:
         asked = time.monotonic()
         for at in range(0, len(sent), 11):
             agent.data_received(sent[at : at + 11])
-        at_once = wire.data.count(b"decision_id")
+        at_once = wire.data.count(b"\x06action")
         await asyncio.gather(*agent._pending)
         return at_once, time.monotonic() - asked
 

@@ -3,8 +3,9 @@ import json
 import pytest
 from tests.enforcement.serving.asgi import call
 
+from stillwatch.enforcement.asgi import MOST_BYTES
 from stillwatch.enforcement.service import Service
-from stillwatch.enforcement.serving.http import MOST_BYTES, Gateway
+from stillwatch.enforcement.serving.http import Gateway
 
 REFUSED = [
     ("throttle", 429, "rate_limit_error"),
@@ -105,3 +106,26 @@ def test_bad_requests_are_told_what_to_do(app: Gateway, method: str, path: str, 
 def test_a_body_without_end_is_refused(app: Gateway, service: Service) -> None:
     assert call(app, "POST", "/v1/decide", b" " * (MOST_BYTES + 1)).status == 413
     assert service.counts["http_errors", "413"] == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "adapter", "counted"),
+    [
+        ("3", "litellm", {"litellm": 3}),
+        ("9999999", "asgi", {"asgi": 9_999_999}),
+        ("2", "forged{x}", {"other": 2}),
+        ("99999999", "asgi", {}),
+        ("-1", "asgi", {}),
+        ("\xb2", "asgi", {}),
+        ("", "asgi", {}),
+    ],
+)
+def test_what_adapters_had_to_go_without_is_counted(
+    app: Gateway, service: Service, told: str, adapter: str, counted: dict[str, int]
+) -> None:
+    headers = {"X-SW-Missed": told, "X-SW-Adapter": adapter}
+    assert call(app, "POST", "/v1/decide", {"account_id": "a"}, headers).status == 200
+    assert call(app, "POST", "/v1/decide", b"{", headers).status == 400
+    assert {key[1]: count for key, count in service.counts.items() if key[0] == "decisions_missing"} == counted
+    told_on = call(app, "GET", "/metrics").body.decode()
+    assert all(f'stillwatch_decisions_missing_total{{adapter="{name}"}}' in told_on for name in counted)

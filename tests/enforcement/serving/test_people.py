@@ -87,7 +87,7 @@ def test_a_full_disk_is_told(app: Gateway, service: Service, monkeypatch: pytest
     def full(_records: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(service, "observe", full)
+    monkeypatch.setattr(service, "keep", full)
     assert admin(app, "POST", "/v1/exchanges", [EXCHANGE]).status == 507
 
 

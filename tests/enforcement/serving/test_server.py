@@ -62,7 +62,10 @@ def test_one_process_a_directory_and_a_port(tmp_path: Path) -> None:
     with serving(tmp_path / "one") as served:
         command = [STILLWATCH, "serve", "--data-dir"]
         second = subprocess.run(
-            [*command, tmp_path / "one", "--port", "0", "--spop-port", "0"], capture_output=True, text=True, check=False
+            [*command, tmp_path / "one", "--port", "0", "--spop-port", "0", "--grpc-port", "0"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         third = subprocess.run(
             [*command, tmp_path / "two", "--spop-port", "0", "--port", str(served.port)],
@@ -70,9 +73,17 @@ def test_one_process_a_directory_and_a_port(tmp_path: Path) -> None:
             text=True,
             check=False,
         )
-    assert (second.returncode, third.returncode) == (2, 2)
+        fourth = subprocess.run(
+            [*command, tmp_path / "two", "--port", "0", "--spop-port", "0", "--grpc-port", str(served.grpc_port)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (second.returncode, third.returncode, fourth.returncode) == (2, 2, 2)
     assert "is in use by another process" in second.stderr
     assert f"port {served.port} is taken" in third.stderr
+    told = [f"stillwatch: port {served.grpc_port} is taken", "  -> give another one with --grpc-port"]
+    assert fourth.stderr.splitlines() == told
 
 
 def test_files_beside_the_service(tmp_path: Path) -> None:
@@ -103,7 +114,8 @@ def test_files_beside_the_service(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_starts_are_told_what_to_do(tmp_path: Path, options: list[str], said: str) -> None:
-    command = [STILLWATCH, "serve", "--data-dir", tmp_path, "--port", "0", "--spop-port", "0", *options]
+    ports = ["--port", "0", "--spop-port", "0", "--grpc-port", "0"]
+    command = [STILLWATCH, "serve", "--data-dir", tmp_path, *ports, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert said in done.stderr

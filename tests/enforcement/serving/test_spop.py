@@ -34,11 +34,26 @@ def test_frames_survive(kind: int, flags: int, stream: int, number: int, payload
 
 @given(st.binary(max_size=200))
 def test_no_bytes_are_too_odd(data: bytes) -> None:
-    for read in (spop.Reader.pairs, spop.Reader.messages):
+    for read in (lambda sent: spop.Reader(sent).pairs(), spop.arguments):
         try:
-            read(spop.Reader(data))
+            read(data)
         except spop.FrameError:
             continue
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=20), VALUES | st.text("ä", min_size=100, max_size=300), max_size=5)))
+def test_arguments_of_all_messages_are_read_as_one(messages: list[dict[str, str | int]]) -> None:
+    payload, wanted = b"", {}
+    for pairs in messages:
+        payload += spop.text("decide") + bytes([len(pairs)]) + spop.write_pairs(pairs)
+        wanted |= pairs
+    assert spop.arguments(payload) == wanted
+
+
+@pytest.mark.parametrize("payload", ["05", "0164", "016401", "01640161", "0164016105", "0164010161087f", "f0"])
+def test_arguments_that_end_too_early(payload: str) -> None:
+    with pytest.raises(spop.FrameError):
+        spop.arguments(bytes.fromhex(payload))
 
 
 def test_every_type_is_read() -> None:

@@ -23,10 +23,16 @@ class GuardrailCall(msgspec.Struct, kw_only=True):
 
 
 async def envoy(front: Front, headers: Mapping[str, str], path: str, body: bytes) -> Refusal:
-    """Answer Envoy's ext_authz over HTTP: a refusal goes to the client as it is, a pass carries headers upstream."""
+    """Answer Envoy's ext_authz over HTTP: a refusal goes to the client as it is, a pass carries headers upstream.
+
+    `x-sw-ttl` is for Envoy alone: how long it may stand in for a lost service.
+    """
     decision = await front.decide(ask(headers, path, body), "envoy-http")
     if decision.refuses:
-        return refusal(decision, path)
+        shown = refusal(decision, path)
+        if decision.ttl_s:
+            shown.headers["x-sw-ttl"] = str(decision.ttl_s)
+        return shown
     return Refusal(200, told(decision), b"")
 
 
@@ -53,8 +59,8 @@ async def litellm_guardrail(front: Front, call: GuardrailCall) -> Refusal:
     """Answer LiteLLM's generic guardrail, which knows block or nothing: degrade and shadow pass."""
     data = call.request_data
     account = data.get("user_api_key_user_id") or data.get("user_api_key_hash")
-    headers = {name.lower(): value for name, value in call.request_headers.items() if isinstance(value, str)}
-    headers.pop("x-sw-account-id", None)  # these headers are the client's own
+    claimed = {name.lower(): value for name, value in call.request_headers.items() if isinstance(value, str)}
+    headers = {name: value for name, value in claimed.items() if not name.startswith("x-sw-")}  # the client's own
     if isinstance(account, str) and account:
         headers["x-sw-account-id"] = account
     body = msgspec.json.encode({"model": call.model, "messages": call.structured_messages})

@@ -25,6 +25,8 @@ _HEADERS = {
 }
 """Header that each argument of the message stands for."""
 TRANSPORT = "haproxy-spoe"
+_ORDINARY = spop.set_variables({"action": "allow"})
+"""The answer to nearly every request: HAProxy needs no more of it."""
 
 
 class Agent(asyncio.Protocol):
@@ -82,11 +84,12 @@ class Agent(asyncio.Protocol):
 
     def _notified(self, frame: spop.Frame) -> bytes:
         """Return the answer to what HAProxy asks; nothing where it follows later, which pipelining allows."""
-        arguments: dict[str, spop.Value] = {}
-        for _, given in spop.Reader(frame.payload).messages():
-            arguments |= given
-        asked, path, request = time.monotonic(), _text(arguments.get("path")) or "", _request(arguments)
+        asked, arguments = time.monotonic(), spop.arguments(frame.payload)
+        path = _text(arguments.get("path")) or ""
+        request = _request(arguments, path)
         decision = self._front.at_once(request, TRANSPORT)
+        if decision is not None and decision.reason_code == "ordinary":
+            return spop.write_frame(spop.Frame(spop.ACK, spop.FINISHED, frame.stream, frame.number, _ORDINARY))
         if decision is not None and not decision.refuses:
             return self._ack(frame, decision, path)
         task = asyncio.get_running_loop().create_task(self._later(frame, path, request, decision, asked))
@@ -143,12 +146,14 @@ def variables_of(decision: Decision, path: str, now_s: float) -> dict[str, str |
     return variables
 
 
-def _request(arguments: dict[str, spop.Value]) -> DecideRequest:
-    given = {header: _text(arguments.get(name)) for name, header in _HEADERS.items()}
-    headers = {header: value for header, value in given.items() if value}
+def _request(arguments: dict[str, spop.Value], path: str) -> DecideRequest:
+    headers = {}
+    for name, value in arguments.items():
+        header, told_value = _HEADERS.get(name), _text(value)
+        if header is not None and told_value:
+            headers[header] = told_value
     body = arguments.get("body")
-    raw = body if isinstance(body, bytes) else (_text(body) or "").encode()
-    return ask(headers, _text(arguments.get("path")) or "", raw)
+    return ask(headers, path, body if isinstance(body, bytes) else (_text(body) or "").encode())
 
 
 def _text(value: spop.Value) -> str | None:

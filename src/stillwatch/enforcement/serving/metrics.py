@@ -9,12 +9,14 @@ from stillwatch.enforcement.service import Service
 
 _LABELS = {
     "decisions": ("transport", "action", "mode"),
+    "decisions_missing": ("adapter",),
     "exchanges": ("outcome",),
     "verdict_files": ("outcome",),
     "http_errors": ("status",),
 }
 _HELP = {
     "decisions": "Decisions by transport, action and mode.",
+    "decisions_missing": "Requests that went without a decision, as the adapters in gateways tell.",
     "exchanges": "Exchanges posted, by what became of them.",
     "verdict_files": "Verdict files found, by what became of them.",
     "http_errors": "Requests that were answered with an error, by status.",
@@ -49,3 +51,7 @@ class Metrics:
             ("cohorts_in_shadow", "Cohorts whose false-positive budget is spent.", len(decider.shadowed_cohorts)),
         ):
             yield GaugeMetricFamily(f"stillwatch_{name}", text, value=value)
+        peers = self._service.peers
+        if peers is not None:
+            yield GaugeMetricFamily("stillwatch_replicas", "Replicas last known to live.", value=peers.count)
+            yield GaugeMetricFamily("stillwatch_store_lost", "1: limits are counted here alone.", value=int(peers.lost))

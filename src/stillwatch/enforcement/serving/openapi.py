@@ -107,8 +107,11 @@ def _parameter(name: str) -> dict[str, Any]:
 
 
 def _errors(call: _Call) -> list[tuple[int, None]]:
-    statuses = [400, 413, 422] if call.body is not None else []
-    return [(status, None) for status in ([401] if call.guarded else []) + statuses]
+    statuses = {400, 413, 422} if call.body is not None else set()
+    if "{" in call.path:
+        statuses |= {404, 422}
+    statuses -= {status for status, _ in call.answers}
+    return [(status, None) for status in ([401] if call.guarded else []) + sorted(statuses)]
 
 
 def _content(kind: Any, schema_of: dict[Any, Any]) -> dict[str, Any]:

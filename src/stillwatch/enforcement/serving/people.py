@@ -1,25 +1,42 @@
 """Routes for people and their tools: verdicts, exchanges, reasons, appeals, health. Writing needs the admin token."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stillwatch.enforcement.asgi import BadRequestError, read_body
 from stillwatch.enforcement.casework import Lift, NewVerdict
 from stillwatch.enforcement.record.appeals import Appeal, NewAppeal, NewReview
 from stillwatch.enforcement.record.intake import split_post
 from stillwatch.enforcement.record.ledger import Entry
 from stillwatch.enforcement.service import Service
-from stillwatch.enforcement.serving.http import BadRequestError, decode, problem, read_body
+from stillwatch.enforcement.serving.http import decode, problem
 from stillwatch.enforcement.serving.metrics import Metrics
 from stillwatch.enforcement.serving.openapi import document
 from stillwatch.errors import PolicyRefusedError, RecordError
 
+
+class _NameConvertor(Convertor[str]):
+    """An account's name, whatever it holds: slashes and line ends too."""
+
+    regex = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("name", _NameConvertor())
 Handler = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
 
@@ -28,17 +45,17 @@ def people(service: Service, token: str) -> Starlette:
     """Return the application; `token` is what writing routes ask for."""
     desk = _Desk(service, token)
     written = [
-        ("/v1/verdicts/{account_id:path}", "PUT", desk.set_verdict),
-        ("/v1/verdicts/{account_id:path}", "DELETE", desk.lift_verdict),
+        ("/v1/verdicts/{account_id:name}", "PUT", desk.set_verdict),
+        ("/v1/verdicts/{account_id:name}", "DELETE", desk.lift_verdict),
         ("/v1/exchanges", "POST", desk.take_exchanges),
         ("/v1/appeals", "GET", desk.appeals),
         ("/v1/appeals/{appeal_id}", "GET", desk.appeal),
         ("/v1/appeals/{appeal_id}/reviews", "POST", desk.review),
-        ("/v1/budgets/{cohort}/reset", "POST", desk.reset_budget),
+        ("/v1/budgets/{cohort:name}/reset", "POST", desk.reset_budget),
     ]
     read = [
         ("/v1/decisions/{decision_id}", "GET", desk.decision),
-        ("/v1/accounts/{account_id:path}", "GET", desk.account),
+        ("/v1/accounts/{account_id:name}", "GET", desk.account),
         ("/v1/appeals", "POST", desk.receive_appeal),
         ("/healthz", "GET", desk.health),
         ("/readyz", "GET", desk.health),
@@ -92,9 +109,11 @@ class _Desk:
                 422, error.message, "post an array, or JSON Lines, of at most 1,000 exchanges"
             ) from error
         try:
-            taken = self._service.observe(records)
+            loop = asyncio.get_running_loop()
+            kept = await loop.run_in_executor(self._service.aside, self._service.keep, records)
         except OSError as error:
             raise BadRequestError(507, f"nothing was kept: {error.strerror}", "make room, and post it again") from error
+        taken = self._service.settle(kept)
         rejected = [{"index": one.place, "reason": one.reason} for one in taken.rejected]
         return _json({"accepted": taken.accepted, "rejected": len(rejected), "rejects": rejected}, 202)
 

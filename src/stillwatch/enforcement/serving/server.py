@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-import errno
 import fcntl
+import gc
 import logging
 import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
@@ -18,25 +20,33 @@ from typing import NamedTuple, NoReturn
 import uvicorn
 import uvloop
 
+from stillwatch.enforcement.listening import listen
+from stillwatch.enforcement.replicas.replica import Replica
 from stillwatch.enforcement.service import Service, Setup
+from stillwatch.enforcement.serving.envoy.listener import Envoys
 from stillwatch.enforcement.serving.front import Front
 from stillwatch.enforcement.serving.haproxy import Agent
 from stillwatch.enforcement.serving.http import Gateway
 from stillwatch.enforcement.serving.people import people
 from stillwatch.errors import UsageError
 
-HOST = "127.0.0.1"
 TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name
 _TICK_S = 0.25
-_BACKLOG = 2048
+_SWITCH_S = 0.0005  # so long a decision may wait for the thread that reads and writes aside
+_KEEP_ALIVE_S = 90  # longer than any gateway keeps an idle connection, so that it is the gateway who closes it
+_STOP_S = 5
 _log = logging.getLogger(__name__)
 
 
 class Ports(NamedTuple):
-    """Where the service listens: HTTP, and SPOP for HAProxy."""
+    """Where the service listens: HTTP, SPOP for HAProxy, and gRPC for Envoy."""
 
     http: int
     spop: int
+    grpc: int
+
+
+_OPTIONS = ("--port", "--spop-port", "--grpc-port")
 
 
 def admin_token(data_dir: Path, given: str | None) -> str:
@@ -66,19 +76,35 @@ def serve(setup: Setup, ports: Ports, token: str | None, started: Callable[[Port
         UsageError: the port is taken.
         StillwatchError: the data directory holds something else.
     """
-    listening = [_listen(port, option) for option, port in zip(("--port", "--spop-port"), ports, strict=True)]
+    listening = [listen(port, option) for option, port in zip(_OPTIONS, ports, strict=True)]
     with contextlib.ExitStack() as open_until_the_end:
         for one in listening:
             open_until_the_end.enter_context(contextlib.closing(one))
         open_until_the_end.enter_context(_alone(setup.data_dir))
-        service = Service(setup, time.time)
+        sys.setswitchinterval(_SWITCH_S)
+        service = Service(setup, time.time, ThreadPoolExecutor(1, "aside"))
         with contextlib.closing(service):
-            front = Front(service)
+            replica = _replica(service, setup.redis_url)
+            front = Front(service, leases=None if replica is None else replica.leases)
             app = Gateway(front, people(service, admin_token(setup.data_dir, token)))
-            config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", server_header=False)
+            gc.freeze()  # what is there now stays: the collector need not walk it again and again
             signal.signal(signal.SIGTERM, _stop)  # uvicorn raises a signal again when it has stopped
             with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(uvicorn.Server(config), listening, front, started))
+                runner.run(_run(_http(app), listening, front, replica, started))
+
+
+def _http(app: Gateway) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            lifespan="off",
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_STOP_S,
+        )
+    )
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -97,34 +123,33 @@ def _alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _listen(port: int, option: str) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise UsageError(f"port {port} is taken", hint=f"give another one with {option}") from error
-    return listening
+def _replica(service: Service, url: str | None) -> Replica | None:
+    return None if url is None or service.peers is None else Replica(service, url, service.peers)
 
 
 async def _run(
-    server: uvicorn.Server, listening: list[socket.socket], front: Front, started: Callable[[Ports], None]
+    server: uvicorn.Server,
+    listening: list[socket.socket],
+    front: Front,
+    replica: Replica | None,
+    started: Callable[[Ports], None],
 ) -> None:
     taken = Ports(*(one.getsockname()[1] for one in listening))
-    http, spop = listening
+    http, spop, grpc = listening
+    envoys = Envoys(front)
+    grpc.close()  # held the port until here; gRPC takes no socket, only a port
+    await envoys.start(taken.grpc)
     agents = await asyncio.get_running_loop().create_server(lambda: Agent(front), sock=spop)
     ticking = asyncio.create_task(_tick(front.service, server, lambda: started(taken)))
     try:
-        await server.serve(sockets=[http])
+        async with contextlib.nullcontext() if replica is None else replica.running():
+            await server.serve(sockets=[http])
     finally:
         agents.close()
         ticking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError):  # also the one that Ctrl-C sends: what follows may wait
             await ticking
+        await envoys.stop()
 
 
 async def _tick(service: Service, server: uvicorn.Server, started: Callable[[], None]) -> None:

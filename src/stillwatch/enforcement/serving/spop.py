@@ -4,8 +4,8 @@ A frame: length (4 bytes), type (1), flags (4), stream and frame id (varints), p
 handshake and the arguments of a message; an answer is a list of variables to set.
 """
 
-import ipaddress
 import struct
+from socket import AF_INET, AF_INET6, inet_ntop
 from typing import NamedTuple
 
 MOST_BYTES = 65_536
@@ -18,7 +18,11 @@ VERSION = "2.0"
 
 _NULL, _BOOL, _INT32, _UINT32, _INT64, _UINT64, _IPV4, _IPV6, _STRING, _BINARY = range(10)
 _TRUE = 0x10
+_LONG = 240
+"""Integers from here on take more than one byte."""
 _SET_VARIABLE, _TRANSACTION = 1, 2
+
+_HEAD, _KIND = struct.Struct(">IBI"), struct.Struct(">BI")
 
 Value = None | bool | int | str | bytes
 
@@ -63,7 +67,7 @@ class Reader:
     def varint(self) -> int:
         """Return the next integer of variable length, at most 64 bits."""
         value = self.take(1)[0]
-        if value < 240:
+        if value < _LONG:
             return value
         shift = 4
         while True:
@@ -89,12 +93,17 @@ class Reader:
         if kind in {_INT32, _UINT32, _INT64, _UINT64}:
             found = self.varint()
         elif kind in {_IPV4, _IPV6}:
-            found = str(ipaddress.ip_address(self.take(4 if kind == _IPV4 else 16)))
+            found = inet_ntop(*((AF_INET, self.take(4)) if kind == _IPV4 else (AF_INET6, self.take(16))))
         elif kind in {_STRING, _BINARY}:
             found = self.text() if kind == _STRING else self.take(self.varint())
         elif kind != _NULL:
             raise FrameError(f"there is no type {kind}")
         return found
+
+    def value_at(self, at: int) -> tuple[Value, int]:
+        """Return the typed value at a place, and where it ends."""
+        self._at = at
+        return self.value(), self._at
 
     def rest(self) -> bytes:
         """Return all that is left."""
@@ -108,17 +117,42 @@ class Reader:
             found[name] = self.value()
         return found
 
-    def messages(self) -> list[tuple[str, dict[str, Value]]]:
-        """Return the messages up to the end: name and arguments."""
-        found = []
-        while not self.ended:
-            name, count = self.text(), self.take(1)[0]
-            arguments = {}
+
+def arguments(payload: bytes) -> dict[str, Value]:
+    """Return the arguments of all messages of a NOTIFY frame in one; of a name that comes twice the last value.
+
+    Short strings, nearly all there is, are read in place: this is the hot path of the agent.
+
+    Raises:
+        FrameError: the payload is none.
+    """
+    found: dict[str, Value] = {}
+    reader, at, end = Reader(payload), 0, len(payload)
+    try:
+        while at < end:
+            at += 1 + _short(payload, at)  # the name of the message
+            count, at = payload[at], at + 1
             for _ in range(count):
-                key = self.text()
-                arguments[key] = self.value()
-            found.append((name, arguments))
-        return found
+                size = _short(payload, at)
+                name, at = payload[at + 1 : at + 1 + size].decode("utf-8", "replace"), at + 1 + size
+                if payload[at] & 0x0F == _STRING and payload[at + 1] < _LONG:
+                    size, at = payload[at + 1], at + 2
+                    found[name], at = payload[at : at + size].decode("utf-8", "replace"), at + size
+                else:
+                    found[name], at = reader.value_at(at)
+    except IndexError as error:
+        raise FrameError("the frame ends within a value") from error
+    if at != end:
+        raise FrameError("the frame ends within a value")
+    return found
+
+
+def _short(payload: bytes, at: int) -> int:
+    """Return the length of a name, which HAProxy's configuration holds: never a long one."""
+    size = payload[at]
+    if size >= _LONG:
+        raise FrameError("a name is over 239 bytes")
+    return size
 
 
 def read_frame(data: bytes) -> Frame:
@@ -128,23 +162,24 @@ def read_frame(data: bytes) -> Frame:
         FrameError: it is none.
     """
     reader = Reader(data)
-    kind, flags = struct.unpack(">BI", reader.take(5))
+    kind, flags = _KIND.unpack(reader.take(5))
     stream, number = reader.varint(), reader.varint()
     return Frame(kind, flags, stream, number, reader.rest())
 
 
 def write_frame(frame: Frame) -> bytes:
     """Return a frame with its length."""
-    head = struct.pack(">BI", frame.kind, frame.flags) + varint(frame.stream) + varint(frame.number)
-    return struct.pack(">I", len(head) + len(frame.payload)) + head + frame.payload
+    numbers = varint(frame.stream) + varint(frame.number)
+    head = _HEAD.pack(5 + len(numbers) + len(frame.payload), frame.kind, frame.flags)
+    return head + numbers + frame.payload
 
 
 def varint(value: int) -> bytes:
     """Return an integer as HAProxy writes it: below 240 in one byte, else four bits there and seven in each other."""
-    if value < 240:
+    if value < _LONG:
         return bytes([value])
     out = bytearray([(value & 0x0F) | 0xF0])
-    value = (value - 240) >> 4
+    value = (value - _LONG) >> 4
     while value >= 128:
         out.append((value & 0x7F) | 0x80)
         value = (value - 128) >> 7
