@@ -188,4 +188,7 @@ def running(command: Sequence[object], directory: Path, settings: Mapping[str, s
             try:
                 yield
             finally:
+                process.terminate()  # a killed nginx leaves its workers behind
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(3)
                 process.kill()

@@ -43,6 +43,18 @@ def test_the_client_sees_what_was_decided(gate: Gate, action: str, status: int) 
         assert ("retry-after" in answer.headers) == (status == 429)
 
 
+def test_a_lifted_refusal_is_not_remembered(gate: Gate) -> None:
+    assert gate.call("block").status == 403
+    lift = {"reason": "r", "author": "k"}
+    assert gate.served.admin("DELETE", "/v1/verdicts/block", lift).status == 200
+    time.sleep(1.2)  # what nginx remembers is stale now
+    assert gate.call("block").status == 200
+    gate.served.process.kill()
+    time.sleep(1.2)
+    assert gate.call("block").status == 200
+    assert gate.call("challenge").status == 200  # was never seen
+
+
 def test_what_a_client_claims_about_itself_is_not_heard(tmp_path: Path) -> None:
     exempt = '[[exemption]]\nid = "e"\nreason = "r"\norg_ids = ["friends"]\nmost = "allow"'
     block = '[[rule]]\nid = "b"\naction = "block"\nmode = "enforce"\nlongest_s = 600\nwhen.verdict = ["block"]'

@@ -134,6 +134,11 @@ class Service:
         self.ledger.append(_entry(decided, request, transport, now_s, sampled, alone=alone))
         return decision
 
+    def is_lifted(self, request: DecideRequest) -> bool:
+        """Whether a person lifted what held against a request's account."""
+        account = self.decider.account_of(request)
+        return account is not None and self.decider.standings.is_lifted(account, self._clock())
+
     def keep(self, records: list[bytes]) -> Kept:
         """Check and keep finished exchanges, see `Intake.keep`; in the thread `aside`, one post at a time."""
         return self._intake.keep(records, self._clock())

@@ -27,3 +27,13 @@ def test_verdicts_lapse_and_the_next_run_replaces_all() -> None:
     assert sorted(account for account, _ in standings.in_force(NOW)) == ["b", "c"]
     standings.sweep(NOW + 5)
     assert [account for account, _ in standings.in_force(NOW)] == ["b"]
+
+
+def test_a_lift_is_told_from_an_account_that_nothing_was_held_against() -> None:
+    standings = Standings()
+    standings.put("lifted", standing("allow", until_s=NOW + 10))
+    standings.put("held", standing("block"))
+    assert standings.is_lifted("lifted", NOW)
+    assert not standings.is_lifted("lifted", NOW + 10)
+    assert not standings.is_lifted("held", NOW)
+    assert not standings.is_lifted("other", NOW)

@@ -42,10 +42,13 @@ async def nginx(front: Front, headers: Mapping[str, str]) -> Refusal:
     Any other status is a 500 to nginx, which the usual fail-open recipe turns into a pass.
     """
     path = headers.get("x-original-uri", "")
-    decision = await front.decide(ask(headers, path), "nginx")
+    request = ask(headers, path)
+    decision = await front.decide(request, "nginx")
     answer = told(decision)
     answer["cache-control"] = "no-store"
     if not decision.refuses:
+        if front.service.is_lifted(request):
+            answer["cache-control"] = "max-age=1"  # takes the place of the refusal that nginx may remember
         return Refusal(200, answer, b"")
     if decision.ttl_s:  # nginx stands in for a lost service, as long as the verdict holds
         answer["cache-control"] = f"max-age=1, stale-if-error={decision.ttl_s}"

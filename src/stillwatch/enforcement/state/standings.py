@@ -56,6 +56,11 @@ class Standings:
                 return None
         return None if standing.action == "allow" else standing
 
+    def is_lifted(self, account_id: str, now_s: float) -> bool:
+        """Whether a person lifted whatever held, and that holds."""
+        standing = self._set.get(account_id)
+        return standing is not None and standing.action == "allow" and standing.until_s > now_s
+
     def sweep(self, now_s: float) -> None:
         """Forget what people set and what has lapsed."""
         self._set = {account: standing for account, standing in self._set.items() if standing.until_s > now_s}

@@ -1,6 +1,8 @@
 """Envoy's protocols on one gRPC port, in the event loop that all transports share."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 
@@ -31,6 +33,7 @@ class Envoys:
     def __init__(self, front: Front) -> None:
         self._front = front
         self._server: grpc.aio.Server | None = None
+        self._calls: set[asyncio.Task[Any]] = set()
 
     async def start(self, port: int) -> int:
         """Listen on a port of the loopback address, 0 for a free one, and return it.
@@ -63,8 +66,11 @@ class Envoys:
         """End what is going on, soon."""
         if self._server is not None:
             await self._server.stop(GRACE_S)
+        if self._calls:  # else the loop would end before they have, and the library complain of it
+            await asyncio.wait(self._calls, timeout=GRACE_S)
 
     async def _check(self, message: bytes, context: grpc.aio.ServicerContext) -> CheckResponse:
+        self._begin()
         try:
             return await check(self._front, message)
         except MessageError as error:
@@ -74,6 +80,7 @@ class Envoys:
     async def _process(
         self, messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[ProcessingResponse]:
+        self._begin()
         conversation = Conversation(self._front)
         try:
             async for message in messages:
@@ -84,6 +91,12 @@ class Envoys:
                     return
         except MessageError as error:
             self._fail(context, error)
+
+    def _begin(self) -> None:
+        call = asyncio.current_task()
+        if call is not None:
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
 
     def _fail(self, context: grpc.aio.ServicerContext, error: MessageError) -> None:
         self._front.service.counts["http_errors", "grpc"] += 1

@@ -120,8 +120,8 @@ class Conversation:
             smaller = smaller_request(sent.body, self._path, decision.degrade or Degrade())
             if smaller is None:
                 return self._refuse(fault(self._path, 400, "invalid_body", _UNREADABLE), decision)
-            shown, removed = smaller
-            if removed:
+            shown, _ = smaller
+            if shown != sent.body:
                 replaced = BodyMutation(body=shown)
                 if "content-length" in self._headers:
                     mutation.set_headers.extend(to_set({"content-length": str(len(shown))}, "raw_value"))
