@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from load import LOAD_CPU, Loaded, cpu_s, pin, wrk
+
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
@@ -28,7 +29,6 @@ from tests.deploy import gateways  # noqa: E402 - found from here on
 from tests.deploy.peers import free_port, wait_for  # noqa: E402
 from tests.enforcement.serving.process import Served, serving  # noqa: E402
 
-_GATEWAY_CPU, _LOAD_CPU = 0, 1
 _ACCOUNTS, _REFUSED = 1000, 1
 _PROMPT = " ".join(f"word{number}" for number in range(300))  # about 2 kB
 _MODEL = """
@@ -112,7 +112,6 @@ class Way(NamedTuple):
     name: str
     plain: str
     start: Callable[[Path, Served, int], contextlib.AbstractContextManager[int]]
-    seconds: float = 1.0
 
 
 class Figures(NamedTuple):
@@ -172,39 +171,19 @@ def measured(way: Way, directory: Path, upstream: int, seconds: float) -> Figure
             pin(ours)
             load(port, directory, 4, min(1.0, seconds))
             begun = cpu_s(ours)
-            requests, _, _ = load(port, directory, 32, seconds * way.seconds)
-            cpu_us = (cpu_s(ours) - begun) / requests * 1e6
-            _, p50_us, p99_us = load(port, directory, 1, seconds * way.seconds)
-    return Figures(cpu_us, p50_us, p99_us)
+            cpu_us = 1e6 / load(port, directory, 32, seconds).requests
+            cpu_us *= cpu_s(ours) - begun
+            alone = load(port, directory, 1, seconds)
+    return Figures(cpu_us, alone.p50_us, alone.p99_us)
 
 
-def load(port: int, directory: Path, connections: int, seconds: float) -> tuple[int, float, float]:
-    """Send requests for a time; return how many were answered, and the median and the 99th percentile in us."""
-    script = directory / "load.lua"
-    script.write_text(_LOAD % (_PROMPT, "/v1/chat/completions", _ACCOUNTS))
-    command = [
-        "taskset",
-        "-c",
-        str(_LOAD_CPU),
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{max(1, round(seconds))}",
-        "--latency",
-    ]
-    said = subprocess.run(
-        [*command, "-s", script, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True
-    ).stdout
-    requests = int(re.search(r"(\d+) requests in", said)[1])  # type: ignore[index]
-    refused = int((re.search(r"Non-2xx or 3xx responses: (\d+)", said) or [0, 0])[1])
-    if refused > requests * 2 * _REFUSED / _ACCOUNTS + 10:
-        sys.exit(f"{refused} of {requests} requests were not answered as they should:\n{said}")
-    return requests, _us(said, "50%"), _us(said, "99%")
-
-
-def _us(said: str, quantile: str) -> float:
-    number, unit = re.search(rf"{quantile}\s+([\d.]+)(us|ms|s)", said).groups()  # type: ignore[union-attr]
-    return float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+def load(port: int, directory: Path, connections: int, seconds: float) -> Loaded:
+    """Send chat requests of 1,000 accounts; exits where other requests are refused than those of the one."""
+    script = _LOAD % (_PROMPT, "/v1/chat/completions", _ACCOUNTS)
+    loaded = wrk(port, script, directory, connections, seconds)
+    if loaded.refused > loaded.requests * 2 * _REFUSED / _ACCOUNTS + 10:
+        sys.exit(f"{loaded.refused} of {loaded.requests} requests were not answered as they should be")
+    return loaded
 
 
 def descendants() -> set[int]:
@@ -221,23 +200,6 @@ def descendants() -> set[int]:
     return found - {os.getpid()}
 
 
-def pin(pids: set[int]) -> None:
-    """Bind processes, every thread of them, to the gateway's processor."""
-    for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(int(task.name), {_GATEWAY_CPU})
-
-
-def cpu_s(pids: set[int]) -> float:
-    """Return the CPU time that processes have taken."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 @contextlib.contextmanager
 def model(directory: Path) -> Iterator[int]:
     """Yield the port of a model that answers at once, on the processor of the load."""
@@ -246,7 +208,7 @@ def model(directory: Path) -> Iterator[int]:
     command = [
         "taskset",
         "-c",
-        str(_LOAD_CPU),
+        str(LOAD_CPU),
         str(gateways.NGINX),
         "-c",
         str(directory / "model.conf"),

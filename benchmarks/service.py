@@ -11,9 +11,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,13 +22,14 @@ from typing import NamedTuple
 
 import redis.asyncio
 
+from load import cpu_s, pin, wrk
+
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from tests.enforcement.replicas.store import SharedStore, shared_store  # noqa: E402 - found from here on
 from tests.enforcement.serving.process import Served, serving  # noqa: E402
 
-_SERVICE_CPU, _LOAD_CPU = 0, 1
 _ACCOUNTS, _PACED = 10_000, 64
 _LOAD = """
 local n = 0
@@ -115,18 +113,18 @@ def show_shared(what: str, burst: int, directory: Path, store: SharedStore, seco
     options = ("--policy", str(policy), "--redis-url", store.url)
     with serving(directory / f"one-{burst}", *options) as served, serving(directory / f"two-{burst}", *options):
         time.sleep(2)  # they know of each other
-        begun = cpu_s(store.process.pid)
+        begun = cpu_s([store.process.pid])
         answered = load(served, directory, seconds)
-        redis_us = (cpu_s(store.process.pid) - begun) / (answered.per_s * seconds) * 1e6
+        redis_us = (cpu_s([store.process.pid]) - begun) / (answered.per_s * seconds) * 1e6
     show(f"full load, two replicas, {what}", answered, f" + {redis_us:.0f} in Redis")
 
 
 def show_calls(store: SharedStore, seconds: int) -> None:
     """Measure what a limit costs that asks Redis on each request: the calls alone, 32 at a time, no service around."""
-    begun, redis_begun = time.process_time(), cpu_s(store.process.pid)
+    begun, redis_begun = time.process_time(), cpu_s([store.process.pid])
     calls = asyncio.run(call_again_and_again(store.url, seconds))
     cpu_us = (time.process_time() - begun) / calls * 1e6
-    redis_us = (cpu_s(store.process.pid) - redis_begun) / calls * 1e6
+    redis_us = (cpu_s([store.process.pid]) - redis_begun) / calls * 1e6
     what = "a call of the same script for each request, without a service"
     print(f"| {what} | {calls / seconds:,.0f} | {cpu_us:.0f} + {redis_us:.0f} in Redis | | |")
 
@@ -149,38 +147,16 @@ async def call_again_and_again(url: str, seconds: int) -> int:
 
 def load(served: Served, directory: Path, seconds: int, pace_ms: int | None = None) -> Answered:
     """Load a service as far as it goes, or let each of 64 connections wait so long between requests."""
-    for task in Path(f"/proc/{served.process.pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {_SERVICE_CPU})
-    script = directory / "load.lua"
-    script.write_text(_LOAD % _ACCOUNTS + ("" if pace_ms is None else _DELAY % pace_ms))
-    connections = 32 if pace_ms is None else _PACED
-    command = [
-        "taskset",
-        "-c",
-        str(_LOAD_CPU),
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{seconds}",
-        "--latency",
-        "-s",
-        script,
-    ]
-    begun = cpu_s(served.process.pid)
-    said = subprocess.run(
-        [*command, f"http://127.0.0.1:{served.port}"], capture_output=True, text=True, check=True
-    ).stdout
-    taken_s = cpu_s(served.process.pid) - begun
-    if "Non-2xx" in said:
-        sys.exit(f"not every request was answered as it should:\n{said}")
-    requests = int(re.search(r"(\d+) requests in", said)[1])  # type: ignore[index]
-    return Answered(requests / seconds, taken_s / requests * 1e6, ms(said, "50%"), ms(said, "99%"))
-
-
-def ms(said: str, quantile: str) -> float:
-    """Return a quantile of the latencies that wrk printed."""
-    number, unit = re.search(rf"{quantile}\s+([\d.]+)(us|ms|s)", said).groups()  # type: ignore[union-attr]
-    return float(number) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
+    pid = served.process.pid
+    pin([pid])
+    script = _LOAD % _ACCOUNTS + ("" if pace_ms is None else _DELAY % pace_ms)
+    begun = cpu_s([pid])
+    loaded = wrk(served.port, script, directory, 32 if pace_ms is None else _PACED, seconds)
+    taken_s = cpu_s([pid]) - begun
+    if loaded.refused:
+        sys.exit(f"{loaded.refused} of {loaded.requests} requests were not answered as they should be")
+    cpu_us = taken_s / loaded.requests * 1e6
+    return Answered(loaded.requests / seconds, cpu_us, loaded.p50_us / 1000, loaded.p99_us / 1000)
 
 
 @contextlib.contextmanager
@@ -225,12 +201,6 @@ def write_verdicts(path: Path) -> None:
     new.write_text("".join(json.dumps({"account_id": f"other-{number}", **line}) + "\n" for number in range(200_000)))
     new.replace(path)
     time.sleep(1)
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU time that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from stillwatch.enforcement.record.rulings import Rulings
 from stillwatch.enforcement.record.store import Ruling, Store
 from stillwatch.enforcement.replicas.feed import Feed
 from stillwatch.enforcement.replicas.link import Link
+from stillwatch.enforcement.replicas.replica import end
 from stillwatch.enforcement.state.leased import Peers
 
 pytestmark = needs_store
@@ -38,12 +39,11 @@ class One:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task])
             await self.link.close()
 
 
-def test_a_fact_reaches_who_is_there_and_who_comes_later(store: SharedStore, tmp_path: Path) -> None:
+def test_a_ruling_reaches_who_is_there_and_who_comes_later(store: SharedStore, tmp_path: Path) -> None:
     async def story() -> None:
         one, two, late = (One(store, tmp_path, name) for name in ("one", "two", "late"))
         two.rulings.settle(ruling("x", n=1))
@@ -57,7 +57,7 @@ def test_a_fact_reaches_who_is_there_and_who_comes_later(store: SharedStore, tmp
     asyncio.run(story())
 
 
-def test_the_later_fact_holds_on_all_sides(store: SharedStore, tmp_path: Path) -> None:
+def test_the_later_ruling_holds_on_all_sides(store: SharedStore, tmp_path: Path) -> None:
     async def story() -> None:
         one, two = (One(store, tmp_path, name) for name in ("one", "two"))
         one.rulings.settle(ruling("x", NOW, n=1))

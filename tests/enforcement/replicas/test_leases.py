@@ -13,6 +13,7 @@ from stillwatch.enforcement.model import DecideRequest
 from stillwatch.enforcement.policy.model import Policy
 from stillwatch.enforcement.replicas.leases import Leases
 from stillwatch.enforcement.replicas.link import Link
+from stillwatch.enforcement.replicas.replica import end
 from stillwatch.enforcement.state.cohorts import Cohorts
 from stillwatch.enforcement.state.leased import LEASE_S, Peers
 from stillwatch.errors import UsageError
@@ -55,8 +56,7 @@ async def pair(url: str, rules: Policy) -> AsyncIterator[tuple[One, One]]:
     try:
         yield both
     finally:
-        for beat in beats:
-            beat.cancel()
+        await end(beats)
         for one in both:
             await one.link.close()
 

@@ -8,7 +8,7 @@ from tests.enforcement.replicas.store import SharedStore, eventually, needs_stor
 
 from stillwatch.enforcement.casework import NewVerdict
 from stillwatch.enforcement.model import DecideRequest
-from stillwatch.enforcement.replicas.replica import Replica
+from stillwatch.enforcement.replicas.replica import Replica, end
 from stillwatch.enforcement.service import Service, Setup
 from stillwatch.enforcement.serving.front import Front
 
@@ -52,5 +52,23 @@ def test_a_bug_in_keeping_up_is_said(store: SharedStore, tmp_path: Path, caplog:
         async with replica.running():
             await eventually(lambda: "a bug" in caplog.text)
         service.close()
+
+    asyncio.run(story())
+
+
+def test_a_task_that_mistakes_its_end_for_something_else_is_told_again() -> None:
+    async def stubborn() -> None:
+        for _ in range(2):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+        await asyncio.sleep(60)
+
+    async def story() -> None:
+        task = asyncio.create_task(stubborn())
+        await asyncio.sleep(0)
+        await end([task])
+        assert task.cancelled()
 
     asyncio.run(story())
