@@ -10,9 +10,8 @@ from tests.enforcement.replicas.store import SharedStore, eventually, needs_stor
 
 from stillwatch.enforcement.record.rulings import Rulings
 from stillwatch.enforcement.record.store import Ruling, Store
-from stillwatch.enforcement.replicas.feed import Feed
+from stillwatch.enforcement.replicas.feed import Feed, end
 from stillwatch.enforcement.replicas.link import Link
-from stillwatch.enforcement.replicas.replica import end
 from stillwatch.enforcement.state.leased import Peers
 
 pytestmark = needs_store

@@ -11,9 +11,9 @@ from tests.enforcement.replicas.store import SharedStore, eventually, needs_stor
 from stillwatch.enforcement.decider import Decider
 from stillwatch.enforcement.model import DecideRequest
 from stillwatch.enforcement.policy.model import Policy
+from stillwatch.enforcement.replicas.feed import end
 from stillwatch.enforcement.replicas.leases import Leases
 from stillwatch.enforcement.replicas.link import Link
-from stillwatch.enforcement.replicas.replica import end
 from stillwatch.enforcement.state.cohorts import Cohorts
 from stillwatch.enforcement.state.leased import LEASE_S, Peers
 from stillwatch.errors import UsageError

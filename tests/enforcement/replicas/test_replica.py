@@ -8,7 +8,8 @@ from tests.enforcement.replicas.store import SharedStore, eventually, needs_stor
 
 from stillwatch.enforcement.casework import NewVerdict
 from stillwatch.enforcement.model import DecideRequest
-from stillwatch.enforcement.replicas.replica import Replica, end
+from stillwatch.enforcement.replicas.feed import end
+from stillwatch.enforcement.replicas.replica import Replica
 from stillwatch.enforcement.service import Service, Setup
 from stillwatch.enforcement.serving.front import Front
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 from importlib import resources
 from typing import Any
 
@@ -17,7 +18,7 @@ from stillwatch.enforcement.record.rulings import Rulings
 from stillwatch.enforcement.record.store import Ruling
 from stillwatch.enforcement.replicas.link import FAILURES, TIMEOUT_S, Link
 
-_AGAIN_S = 0.5
+_AGAIN_S, _HEARD_S = 0.5, 0.2
 _BLOCK_MS = int(TIMEOUT_S * 1000) // 2
 _log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(Ruling).decode
@@ -39,12 +40,20 @@ class Feed:
         """Keep up with the others, for ever; what failed is made good when the store answers again."""
         while True:
             try:
-                since = await self._agree()
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(self._follow(since))
-                    both.create_task(self._tell())
-            except* FAILURES:
+                await self._keep_up(await self._agree())
+            except FAILURES:
                 await asyncio.sleep(_AGAIN_S)
+
+    async def _keep_up(self, since: bytes) -> None:
+        """Follow and tell until one of both fails."""
+        both = [asyncio.create_task(self._follow(since)), asyncio.create_task(self._tell())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(both, _HEARD_S / 4)
+        for task in both:
+            if not task.cancelled():
+                task.result()
 
     async def _agree(self) -> bytes:
         """Take over what is newer there and tell what is newer here; return where in the stream to go on."""
@@ -84,6 +93,14 @@ class Feed:
     async def _publish(self, ruling: Ruling) -> None:
         body = msgspec.json.encode(ruling)
         await self._script(keys=[self._held, self._stream], args=[ruling.key, repr(ruling.ts), body, self._replica])
+
+
+async def end(tasks: Iterable[asyncio.Task[None]], heard_s: float = _HEARD_S) -> None:
+    """End tasks that go on for ever; a call of the store that is cancelled may swallow that, so they are told again."""
+    for task in tasks:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=heard_s)
 
 
 def _read(value: bytes) -> Ruling | None:

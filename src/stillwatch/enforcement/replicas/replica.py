@@ -4,16 +4,15 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
-from stillwatch.enforcement.replicas.feed import Feed
+from stillwatch.enforcement.replicas.feed import Feed, end
 from stillwatch.enforcement.replicas.leases import Leases
 from stillwatch.enforcement.replicas.link import Link
 from stillwatch.enforcement.service import Service
 from stillwatch.enforcement.state.leased import Peers
 
 PREFIX = "stillwatch"
-_HEARD_S = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -38,18 +37,6 @@ class Replica:
         finally:
             await end(tasks)
             await self._link.close()
-
-
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """End tasks that go on for ever.
-
-    One that is cancelled at the moment in which a call of the store times out takes the one for the other, and goes on:
-    so it is told until it has heard.
-    """
-    for task in tasks:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=_HEARD_S)
 
 
 def _say_why(task: asyncio.Task[None]) -> None:
