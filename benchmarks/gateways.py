@@ -107,11 +107,12 @@ end
 
 
 class Way(NamedTuple):
-    """A gateway: what it is beside, how it is started plain and asking, and what it calls a request's path."""
+    """A gateway: what it is beside, how it is started, and how much longer it must be measured."""
 
     name: str
     plain: str
     start: Callable[[Path, Served, int], contextlib.AbstractContextManager[int]]
+    slower: float = 1.0
 
 
 class Figures(NamedTuple):
@@ -136,7 +137,7 @@ def main() -> None:
         for number in range(arguments.rounds):
             for way in wanted:
                 figures = measured(
-                    way, Path(name) / f"{way.name.replace(' ', '-')}-{number}", upstream, arguments.seconds
+                    way, Path(name) / f"{way.name.replace(' ', '-')}-{number}", upstream, arguments.seconds * way.slower
                 )
                 before = found.get(way.name, figures)
                 found[way.name] = Figures(*(min(pair) for pair in zip(before, figures, strict=True)))
@@ -256,6 +257,8 @@ WAYS = [
     Way("envoy, ext_authz HTTP", "envoy", _envoy("ext-authz-http.yaml")),
     Way("envoy, ext_authz gRPC", "envoy", _envoy("ext-authz-grpc.yaml")),
     Way("envoy, ext_proc", "envoy", _envoy("ext-proc.yaml")),
+    Way("litellm", "litellm", lambda at, served, model: gateways.litellm(at, served.port, model, asking=False), 5),
+    Way("litellm, hook", "litellm", lambda at, served, model: gateways.litellm(at, served.port, model), 5),
 ]
 
 if __name__ == "__main__":

@@ -155,13 +155,17 @@ def asgi(directory: Path, service: int, _upstream: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def litellm(directory: Path, service: int, upstream: int, file: str = "config.yaml") -> Iterator[int]:
-    """The models `m` and `a` are the same upstream, by the one API and by the other."""
+def litellm(
+    directory: Path, service: int, upstream: int, file: str = "config.yaml", *, asking: bool = True
+) -> Iterator[int]:
+    """The models `m` and `a` are the same upstream, by the one API and by the other; `asking`: with what we ship."""
     port = free_port()
     directory.mkdir()
     text = (DEPLOY / "litellm" / file).read_text().replace("large-1", "m")
     text = text.replace("model_list:\n", f"model_list:{MODEL_A}")
     text = text.replace("127.0.0.1:9000", f"127.0.0.1:{upstream}").replace("127.0.0.1:8377", f"127.0.0.1:{service}")
+    if not asking:
+        text = text.partition("litellm_settings:")[0]
     text += "\ngeneral_settings:\n  custom_auth: custom_auth.user_api_key_auth\n"
     (directory / file).write_text(text)
     hook = (DEPLOY / "litellm" / "stillwatch_hook.py").read_text().replace("127.0.0.1:8377", f"127.0.0.1:{service}")

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from stillwatch.errors import UsageError
 
@@ -42,7 +43,7 @@ class HttpTransport:
         Raises:
             UsageError: it is none.
         """
-        self._url = base_url(service, "the decision service") + "/v1/decide"
+        self._url = URL(base_url(service, "the decision service") + "/v1/decide")
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 

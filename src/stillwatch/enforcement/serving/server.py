@@ -101,6 +101,7 @@ def _http(app: Gateway) -> uvicorn.Server:
             log_level="warning",
             lifespan="off",
             server_header=False,
+            proxy_headers=False,  # what a gateway forwards is read where it is needed
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_STOP_S,
         )
