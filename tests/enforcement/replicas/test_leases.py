@@ -148,7 +148,7 @@ def test_a_limit_of_another_cohort_needs_nothing(store: SharedStore) -> None:
     run(store.url, limited("requests", 1, 'cohorts = ["c"]'), story)
 
 
-def test_without_a_store_each_counts_alone_and_nobody_waits(nobody: str) -> None:
+def test_without_a_store_each_counts_alone_and_nobody_waits(nobody: str, caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         one = One(nobody, "one", limited("requests"))
         with contextlib.suppress(TimeoutError):
@@ -159,6 +159,7 @@ def test_without_a_store_each_counts_alone_and_nobody_waits(nobody: str) -> None
         await one.link.close()
 
     asyncio.run(story())
+    assert caplog.text.count("is lost") == 1
 
 
 def test_a_store_lost_between_two_requests(nobody: str, caplog: pytest.LogCaptureFixture) -> None:

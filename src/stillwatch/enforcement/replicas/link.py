@@ -44,6 +44,7 @@ class Link:
                 "this is no address of a Redis or Valkey", hint="--redis-url redis://HOST:PORT/DATABASE"
             ) from error
         self._prefix, self.peers = prefix, peers
+        self._told = False
 
     def key(self, *parts: str) -> str:
         """Return the name of a key."""
@@ -51,15 +52,16 @@ class Link:
 
     def lose(self, error: BaseException | str) -> None:
         """Go on alone, until `find`."""
-        if not self.peers.lost:
-            self.peers.lost = True
+        if not self.peers.lost or not self._told:
+            self.peers.lost, self._told = True, True
             said = error if isinstance(error, str) else type(error).__name__
             _log.warning("the store that replicas share is lost (%s): limits are counted here alone", said)
 
     def find(self, replicas: int) -> None:
         """Go on together with so many replicas."""
-        if self.peers.lost:
+        if self.peers.lost and self._told:
             _log.warning("the store that replicas share answers: %d replicas", replicas)
+        self._told = True
         self.peers.lost, self.peers.count = False, max(1, replicas)
 
     async def close(self) -> None:
