@@ -27,6 +27,9 @@ def serve(
     accounts: Annotated[Path | None, typer.Option(help="Account records, for the policy's cohorts.")] = None,
     registry: Annotated[Path | None, typer.Option(help="Registry of authorised users (TOML).")] = None,
     redis_url: Annotated[str | None, typer.Option(help="Redis or Valkey that replicas share; none = alone.")] = None,
+    redis_deadline_ms: Annotated[
+        int, typer.Option(min=1, max=10_000, help="The longest that a request waits for it.")
+    ] = 10,
     require_backtest: Annotated[
         bool, typer.Option("--require-backtest", help="Refuse a policy with an enforcing rule that was not replayed.")
     ] = False,
@@ -38,7 +41,7 @@ def serve(
     """
     from stillwatch.enforcement.listening import HOST
     from stillwatch.enforcement.policy.load import load_policy, standard_policy
-    from stillwatch.enforcement.service import Setup
+    from stillwatch.enforcement.service import Setup, SharedStore
     from stillwatch.enforcement.serving.server import Ports
     from stillwatch.enforcement.serving.server import serve as run
     from stillwatch.records.registry import load_registry
@@ -56,7 +59,7 @@ def serve(
         key_accounts={} if keys is None else read_keys(keys),
         accounts={} if accounts is None else _accounts(accounts),
         registry=() if registry is None else load_registry(registry),
-        redis_url=redis_url,
+        shared=None if redis_url is None else SharedStore(redis_url, redis_deadline_ms / 1000),
     )
 
     def started(taken: Ports) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -38,6 +38,13 @@ _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
+class SharedStore(NamedTuple):
+    """A Redis or Valkey: its address, and how long a request waits for it."""
+
+    url: str
+    deadline_s: float = 0.01
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What a service starts from.
@@ -47,7 +54,7 @@ class Setup:
         verdicts: the verdicts.jsonl that `detect` replaces.
         key_accounts: accounts by hash of their API key.
         accounts: rows of the account file by account, for cohorts.
-        redis_url: the Redis or Valkey through which it shares limits and verdicts with other replicas.
+        shared: through what it shares limits and verdicts with other replicas.
     """
 
     data_dir: Path
@@ -57,7 +64,7 @@ class Setup:
     key_accounts: Mapping[str, str] = field(default_factory=dict)
     accounts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     registry: tuple[RegistryEntry, ...] = ()
-    redis_url: str | None = None
+    shared: SharedStore | None = None
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +95,7 @@ class Service:
         self._clock, self._data = clock, setup.data_dir
         self.aside = aside or AtOnce()
         cohorts = Cohorts(setup.policy, setup.accounts, setup.registry)
-        self.peers = None if setup.redis_url is None else Peers()
+        self.peers = None if setup.shared is None else Peers()
         self.decider = Decider(setup.policy, setup.mode, cohorts, dict(setup.key_accounts), self.peers)
         self._store = Store(setup.data_dir / "store.db")
         self.rulings = Rulings(self._store)

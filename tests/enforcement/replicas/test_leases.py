@@ -19,6 +19,8 @@ from stillwatch.enforcement.state.leased import LEASE_S, Peers
 from stillwatch.errors import UsageError
 
 pytestmark = needs_store
+PATIENT_S = 10.0
+"""A busy test machine must not part replicas."""
 
 
 def limited(counts: str, amount: int = 6, cohorts: str = "") -> Policy:
@@ -37,7 +39,7 @@ class One:
         self.peers, self.now_s = Peers(), time.time()
         self.link = Link(url, "t", self.peers)
         self.decider = Decider(rules, "enforce", Cohorts(rules), None, self.peers)
-        self.leases = Leases(self.link, self.decider, name, lambda: self.now_s)
+        self.leases = Leases(self.link, self.decider, name, lambda: self.now_s, PATIENT_S)
 
     async def action(self, account: str = "a", **told: Any) -> str:
         request = DecideRequest(account_id=account, **told)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 from tests.enforcement.factories import policy, rule
-from tests.enforcement.replicas.store import SharedStore, eventually, needs_store
+from tests.enforcement.replicas.store import SharedStore as Running
+from tests.enforcement.replicas.store import eventually, needs_store
 
 from stillwatch.enforcement.casework import NewVerdict
 from stillwatch.enforcement.model import DecideRequest
 from stillwatch.enforcement.replicas.feed import end
 from stillwatch.enforcement.replicas.replica import Replica
-from stillwatch.enforcement.service import Service, Setup
+from stillwatch.enforcement.service import Service, Setup, SharedStore
 from stillwatch.enforcement.serving.front import Front
 
 pytestmark = needs_store
@@ -21,13 +22,15 @@ POLICY = policy(
 )
 
 
-def test_two_services_stand_as_one(store: SharedStore, tmp_path: Path) -> None:
+def test_two_services_stand_as_one(store: Running, tmp_path: Path) -> None:
+    shared = SharedStore(store.url, 10.0)
+
     async def story() -> None:
         services = [
-            Service(Setup(data_dir=tmp_path / name, policy=POLICY, mode="enforce", redis_url=store.url), time.time)
+            Service(Setup(data_dir=tmp_path / name, policy=POLICY, mode="enforce", shared=shared), time.time)
             for name in ("one", "two")
         ]
-        replicas = [Replica(one, store.url, one.peers) for one in services if one.peers is not None]
+        replicas = [Replica(one, shared, one.peers) for one in services if one.peers is not None]
         fronts = [Front(one, 0.0, replica.leases) for one, replica in zip(services, replicas, strict=True)]
         async with replicas[0].running(), replicas[1].running():
             await eventually(lambda: all(one.peers is not None and one.peers.count == 2 for one in services))
@@ -44,11 +47,13 @@ def test_two_services_stand_as_one(store: SharedStore, tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_a_bug_in_keeping_up_is_said(store: SharedStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_keeping_up_is_said(store: Running, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shared = SharedStore(store.url)
+
     async def story() -> None:
-        service = Service(Setup(data_dir=tmp_path, policy=POLICY, redis_url=store.url), time.time)
+        service = Service(Setup(data_dir=tmp_path, policy=POLICY, shared=shared), time.time)
         assert service.peers is not None
-        replica = Replica(service, store.url, service.peers)
+        replica = Replica(service, shared, service.peers)
         service.rulings.all = None  # type: ignore[method-assign,assignment]
         async with replica.running():
             await eventually(lambda: "a bug" in caplog.text)

@@ -45,9 +45,8 @@ def replicas(tmp_path: Path, store: SharedStore) -> Iterator[list[Served]]:
 
 
 def replica(directory: Path, store: SharedStore, number: int) -> contextlib.AbstractContextManager[Served]:
-    return serving(
-        directory / f"replica-{number}", "--policy", str(directory / "policy.toml"), "--redis-url", store.url
-    )
+    shared = ("--redis-url", store.url, "--redis-deadline-ms", "2000")  # a busy test machine must not part them
+    return serving(directory / f"replica-{number}", "--policy", str(directory / "policy.toml"), *shared)
 
 
 def eventually(holds: Callable[[], bool]) -> None:

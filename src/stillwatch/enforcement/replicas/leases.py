@@ -10,8 +10,6 @@ from stillwatch.enforcement.replicas.link import FAILURES, Link
 from stillwatch.enforcement.state.counters import Lack, places
 from stillwatch.enforcement.state.leased import LEASED_SHARE
 
-DEADLINE_S = 0.01
-"""So long a request waits for the store; then this replica goes on alone."""
 BEAT_S = 0.5
 _ALIVE_S = 5.0
 _DAY_S = 86_400
@@ -29,8 +27,24 @@ class Item(NamedTuple):
 class Leases:
     """Asks the store for one event loop; never raises into a request."""
 
-    def __init__(self, link: Link, decider: Decider, replica: str, clock: Callable[[], float]) -> None:
-        """`replica` names this one among the others; `clock` gives Unix seconds."""
+    def __init__(
+        self,
+        link: Link,
+        decider: Decider,
+        replica: str,
+        clock: Callable[[], float],
+        deadline_s: float,
+    ) -> None:
+        """Ask through a link.
+
+        Args:
+            link: the store.
+            decider: whose limits are shared.
+            replica: names this one among the others.
+            clock: gives Unix seconds.
+            deadline_s: so long a request waits for the store; then this replica goes on alone.
+        """
+        self._deadline_s = deadline_s
         self._link, self._decider, self._replica, self._clock = link, decider, replica, clock
         text = resources.files("stillwatch.enforcement.replicas").joinpath("lease.lua").read_text("utf-8")
         self._script = link.script(text)
@@ -77,7 +91,7 @@ class Leases:
         while self._batch is not None:
             items, self._items = self._items, []
             batch, self._batch = self._batch, None
-            deadline = loop.call_later(DEADLINE_S, self._too_late, batch)
+            deadline = loop.call_later(self._deadline_s, self._too_late, batch)
             try:
                 await self._ask(items)
             except FAILURES as error:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from stillwatch.enforcement.replicas.feed import Feed, end
 from stillwatch.enforcement.replicas.leases import Leases
 from stillwatch.enforcement.replicas.link import Link
-from stillwatch.enforcement.service import Service
+from stillwatch.enforcement.service import Service, SharedStore
 from stillwatch.enforcement.state.leased import Peers
 
 PREFIX = "stillwatch"
@@ -19,11 +19,11 @@ _log = logging.getLogger(__name__)
 class Replica:
     """Ties a service to the store that it shares with others. Where the store is lost, the service goes on alone."""
 
-    def __init__(self, service: Service, url: str, peers: Peers) -> None:
+    def __init__(self, service: Service, shared: SharedStore, peers: Peers) -> None:
         """See `Link` for the address and its error; nothing is sent before `running`."""
         name = secrets.token_hex(8)
-        self._link = Link(url, PREFIX, peers)
-        self.leases = Leases(self._link, service.decider, name, service.now)
+        self._link = Link(shared.url, PREFIX, peers)
+        self.leases = Leases(self._link, service.decider, name, service.now, shared.deadline_s)
         self._feed = Feed(self._link, service.rulings, name)
 
     @contextlib.asynccontextmanager

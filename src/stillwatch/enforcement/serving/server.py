@@ -22,7 +22,7 @@ import uvloop
 
 from stillwatch.enforcement.listening import listen
 from stillwatch.enforcement.replicas.replica import Replica
-from stillwatch.enforcement.service import Service, Setup
+from stillwatch.enforcement.service import Service, Setup, SharedStore
 from stillwatch.enforcement.serving.envoy.listener import Envoys
 from stillwatch.enforcement.serving.front import Front
 from stillwatch.enforcement.serving.haproxy import Agent
@@ -84,7 +84,7 @@ def serve(setup: Setup, ports: Ports, token: str | None, started: Callable[[Port
         sys.setswitchinterval(_SWITCH_S)
         service = Service(setup, time.time, ThreadPoolExecutor(1, "aside"))
         with contextlib.closing(service):
-            replica = _replica(service, setup.redis_url)
+            replica = _replica(service, setup.shared)
             front = Front(service, leases=None if replica is None else replica.leases)
             app = Gateway(front, people(service, admin_token(setup.data_dir, token)))
             gc.freeze()  # what is there now stays: the collector need not walk it again and again
@@ -124,8 +124,8 @@ def _alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _replica(service: Service, url: str | None) -> Replica | None:
-    return None if url is None or service.peers is None else Replica(service, url, service.peers)
+def _replica(service: Service, shared: SharedStore | None) -> Replica | None:
+    return None if shared is None or service.peers is None else Replica(service, shared, service.peers)
 
 
 async def _run(
