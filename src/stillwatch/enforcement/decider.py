@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 from stillwatch.detection.findings.model import Action
 from stillwatch.enforcement.decide import Facts, Hit, Outcome, Standing, decide
-from stillwatch.enforcement.model import LEVEL, Challenge, DecideRequest, Decision, Mode
+from stillwatch.enforcement.model import (
+    LEVEL,
+    ORDINARY,
+    WITHIN_THROTTLE,
+    Challenge,
+    DecideRequest,
+    Decision,
+    Mode,
+)
 from stillwatch.enforcement.policy.model import Policy, Rule
 from stillwatch.enforcement.state.cohorts import Cohorts, Membership, bucket_of
 from stillwatch.enforcement.state.counters import Cost, Counters, reserved_tokens
@@ -97,7 +105,7 @@ class Decider:
         exceeded = self.counters.exceeded(account, member.cohort, cost, now_s)
         if not (standing or match or foreign or exceeded):  # nearly all: no rule can wait for it
             self.counters.charge(account, member.cohort, cost, now_s)
-            return Decided(self._decision(now_s, "allow", "ordinary"), account, member.cohort)
+            return Decided(self._decision(now_s, "allow", ORDINARY), account, member.cohort)
         facts = Facts(
             cohort=member.cohort,
             model=request.model,
@@ -128,12 +136,12 @@ class Decider:
         if shadow is not None and (hit is None or LEVEL[hit.action] <= LEVEL["watch"] < LEVEL[shadow.action]):
             hit, mode = shadow, "shadow"
         if hit is None:
-            return self._decision(now_s, "allow", "ordinary")
+            return self._decision(now_s, "allow", ORDINARY)
         retry = None
         if hit.action == "throttle":
             wait = self._wait(account, hit, facts, mode, now_s)
             if wait <= 0.0:
-                return self._decision(now_s, "watch", "within_throttle", hit)
+                return self._decision(now_s, "watch", WITHIN_THROTTLE, hit)
             retry = max(1, int(wait + 0.999))
         return self._decision(now_s, hit.action, hit.reason_code, hit, mode=mode, retry=retry, facts=facts)
 

@@ -12,6 +12,11 @@ Stripped = Literal["logprobs", "reasoning"]
 LEVEL: dict[str, int] = {action: level for level, action in enumerate(ACTIONS)}
 """Place of each action between `allow` (0) and `block` (5)."""
 
+ORDINARY = "ordinary"
+"""Reason of nearly every decision: nothing speaks against the request."""
+WITHIN_THROTTLE = "within_throttle"
+"""Reason of the one pass in a while that a throttled account is given; it stays throttled."""
+
 REFUSING: frozenset[Action] = frozenset({"throttle", "challenge", "block"})
 """Actions that keep a request from the model; `degrade` lets it pass, made smaller."""
 

@@ -15,7 +15,7 @@ from stillwatch.detection.findings.model import Action
 from stillwatch.enforcement.casework import Casework
 from stillwatch.enforcement.decide import Standing
 from stillwatch.enforcement.decider import Decided, Decider, Reading
-from stillwatch.enforcement.model import DecideRequest, Decision, Mode
+from stillwatch.enforcement.model import ORDINARY, DecideRequest, Decision, Mode
 from stillwatch.enforcement.policy.model import Policy
 from stillwatch.enforcement.record import snapshot
 from stillwatch.enforcement.record.at_once import AtOnce
@@ -132,7 +132,7 @@ class Service:
         if decided.cohort is not None and decided.account_id is not None:
             self._watch_budget(decided, now_s)
         sampled = 1.0
-        if decision.reason_code == "ordinary":
+        if decision.reason_code == ORDINARY:
             self._allows += 1
             if self._allows % _ALLOWS_A_SAMPLE:
                 return decision

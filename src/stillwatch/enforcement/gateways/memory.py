@@ -3,13 +3,10 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from stillwatch.enforcement.model import Decision
+from stillwatch.enforcement.model import WITHIN_THROTTLE, Decision
 
 Who = tuple[str, str]
 """What an account goes by, and its name there: `account` and the account's id, or `key` and the hash of its API key."""
-
-_PACED = "within_throttle"
-"""The one pass in a while that a throttled account is given; it stays throttled."""
 
 
 class Memory:
@@ -29,7 +26,7 @@ class Memory:
         A refusal that holds for one request alone (`ttl_s` 0) neither lifts nor adds anything.
         """
         if not (decision.refuses or decision.degrades):
-            if decision.reason_code != _PACED:
+            if decision.reason_code != WITHIN_THROTTLE:
                 self._held.pop(who, None)
         elif decision.ttl_s > 0:
             self._held[who] = (decision, self._clock() + decision.ttl_s)

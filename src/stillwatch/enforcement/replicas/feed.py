@@ -9,7 +9,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable
-from importlib import resources
 from typing import Any
 
 import msgspec
@@ -30,8 +29,7 @@ class Feed:
     def __init__(self, link: Link, rulings: Rulings, replica: str) -> None:
         """`replica` names this one among the others."""
         self._link, self._rulings, self._replica = link, rulings, replica
-        text = resources.files("stillwatch.enforcement.replicas").joinpath("publish.lua").read_text("utf-8")
-        self._script = link.script(text)
+        self._script = link.script("publish.lua")
         self._held, self._stream = link.key("rulings"), link.key("changes")
         self._to_tell: asyncio.Queue[Ruling] = asyncio.Queue()
         rulings.tell(self._to_tell.put_nowait)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from importlib import resources
 from typing import NamedTuple
 
 from stillwatch.enforcement.decider import RETRY_AFTER_S, Decider, Reading
@@ -46,8 +45,7 @@ class Leases:
         """
         self._deadline_s = deadline_s
         self._link, self._decider, self._replica, self._clock = link, decider, replica, clock
-        text = resources.files("stillwatch.enforcement.replicas").joinpath("lease.lua").read_text("utf-8")
-        self._script = link.script(text)
+        self._script = link.script("lease.lua")
         self._items: list[Item] = []
         self._batch: asyncio.Future[None] | None = None
         self._sending: asyncio.Task[None] | None = None

@@ -1,6 +1,7 @@
 """The connection to the store that replicas share, and whether it answers."""
 
 import logging
+from importlib import resources
 from typing import Any
 
 import redis.asyncio
@@ -68,6 +69,7 @@ class Link:
         """Close the connections."""
         await self.client.aclose()
 
-    def script(self, text: str) -> Any:
-        """Return a script that the store runs in one step."""
+    def script(self, name: str) -> Any:
+        """Return a script of this package (`lease.lua`), which the store runs in one step."""
+        text = resources.files("stillwatch.enforcement.replicas").joinpath(name).read_text("utf-8")
         return self.client.register_script(text)

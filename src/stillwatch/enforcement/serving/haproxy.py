@@ -6,7 +6,7 @@ import time
 from typing import cast
 
 from stillwatch.enforcement.ask import ask
-from stillwatch.enforcement.model import DecideRequest, Decision
+from stillwatch.enforcement.model import ORDINARY, DecideRequest, Decision
 from stillwatch.enforcement.refusals import refusal
 from stillwatch.enforcement.serving import spop
 from stillwatch.enforcement.serving.dialects import told
@@ -88,7 +88,7 @@ class Agent(asyncio.Protocol):
         path = _text(arguments.get("path")) or ""
         request = _request(arguments, path)
         decision = self._front.at_once(request, TRANSPORT)
-        if decision is not None and decision.reason_code == "ordinary":
+        if decision is not None and decision.reason_code == ORDINARY:
             return spop.write_frame(spop.Frame(spop.ACK, spop.FINISHED, frame.stream, frame.number, _ORDINARY))
         if decision is not None and not decision.refuses:
             return self._ack(frame, decision, path)
