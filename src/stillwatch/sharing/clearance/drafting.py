@@ -1,0 +1,77 @@
+"""From rulings to objects that have passed the gate, with their ids and times."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from stillwatch.sharing.clearance.build import Draft, build_objects
+from stillwatch.sharing.clearance.egress import check_egress
+from stillwatch.sharing.clearance.events import ObjectMade
+from stillwatch.sharing.clearance.model import Kept, Ruling
+from stillwatch.sharing.clearance.outbox import Outbox
+from stillwatch.sharing.objects.build import Object, Origin, timestamp
+from stillwatch.sharing.objects.extensions import SHARING, Iep, Sharing
+from stillwatch.sharing.objects.extensions import Cleared as ClearedBy
+
+IEP = Iep(
+    id="5f1c1f0a-6a0c-4f5e-9f0e-2f6a5d1f7c11",
+    name="stillwatch default",
+    encrypt_in_transit="must",
+    permitted_actions="internally-visible",
+    affected_party_notifications="may",
+    attribution="must-not",
+    unmodified_resale="must-not",
+)
+"""What recipients may do unless the producer says otherwise (FIRST IEP 2.0). The marking stays the authority."""
+_TICK_S = 0.001
+
+
+def drafts_of(
+    outbox: Outbox, kept: Kept, rulings: Sequence[Ruling], rules_version: str, log_digest: str, now_s: float
+) -> list[Draft]:
+    """Return the objects that tell what leaves of an item; `log_digest` is the entry of the log with its rulings.
+
+    Raises:
+        PolicyRefusedError: one of them does not pass the gate, so none of them leaves.
+    """
+    item, terms = kept.item, kept.terms
+    bases = sorted({basis for ruling in rulings if ruling.state == "leaves" for basis in ruling.bases})
+    sharing = Sharing(
+        recipients=terms.recipients,
+        correlate=terms.correlate,
+        anonymous=terms.anonymous,
+        iep=IEP,
+        cleared=ClearedBy(rules_version=rules_version, bases=tuple(bases), log_digest=log_digest),
+    )
+    origin = Origin(
+        created_by=outbox.member.member_id, at=now_s, tlp=terms.tlp, sharing=sharing, confidence=item.confidence
+    )
+    drafts = build_objects(item, rulings, origin, lambda place, kind: outbox.object_id(item, place, kind))
+    for draft in drafts:
+        check_egress(draft.body, draft.rulings, origin, outbox.object_id(item, "campaign", "campaign"))
+    return [msgspec.structs.replace(draft, body=_timed(outbox, draft.body, now_s)) for draft in drafts]
+
+
+def later_than(last: ObjectMade | None, now_s: float) -> float:
+    """Return now, or where the clock stands or went back, the next moment after the latest version (Unix seconds)."""
+    return now_s if last is None else max(now_s, last.ts + _TICK_S)
+
+
+def content_of(body: Object) -> Object:
+    """Return what of an object makes a new version worth sending: all but its times and the entry that cleared it.
+
+    It is what JSON tells, so that an object that was just built compares with one that was read.
+    """
+    told: Object = msgspec.json.decode(msgspec.json.encode(body))
+    kept = {name: value for name, value in told.items() if name not in ("created", "modified")}
+    extensions = dict(kept.get("extensions", {}))
+    extensions[SHARING] = {name: value for name, value in extensions.get(SHARING, {}).items() if name != "cleared"}
+    return {**kept, "extensions": extensions}
+
+
+def _timed(outbox: Outbox, body: Object, now_s: float) -> Object:
+    if "modified" not in body:
+        return body
+    at = later_than(outbox.latest_of(body["id"]), now_s)
+    created = outbox.created(body["id"])
+    return {**body, "created": timestamp(at if created is None else created), "modified": timestamp(at)}

@@ -1,0 +1,272 @@
+"""The outbox: a directory with what was cleared, what waits for counsel, the keys of the member, and the clearance log.
+
+    log/, log.key     the clearance log and its key
+    member.json       who this member is
+    secret.key        for pseudonyms and digests; signing.key signs what is sent
+    items/            findings as they were given to clearance, in clear, with their terms; for this member alone
+    objects/          what may be sent, canonical bytes, one object a line; a file is what one clearance of an item made
+
+The state is what the log says; files hold only what the log names by digest. Ids of objects follow from the secret, so
+that a finding keeps its objects from run to run, and nobody else can tell which finding they are of.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from stillwatch.errors import Location, UsageError
+from stillwatch.files import replace_file
+from stillwatch.sharing.clearance.counsel import Reviews, opinions_of
+from stillwatch.sharing.clearance.events import (
+    Deleted,
+    Event,
+    ItemRuled,
+    ObjectMade,
+    OpinionEnded,
+    OpinionGiven,
+    Pushed,
+    Reviewed,
+    RulesUsed,
+)
+from stillwatch.sharing.clearance.ledger import Ledger
+from stillwatch.sharing.clearance.model import Fact, Item, Kept, Terms
+from stillwatch.sharing.clearance.opinions import Opinion
+from stillwatch.sharing.objects.build import new_id
+from stillwatch.sharing.signing import Signer
+from stillwatch.transparency.durable import clear_unfinished, write_durably
+
+_SECRET_SIZE = 32
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who sends: the id of its identity, as the hub gave it, and the name that others see."""
+
+    member_id: str
+    name: str = "a member"
+
+
+class Outbox:
+    """An outbox that this process has to itself until it is closed."""
+
+    def __init__(self, directory: Path, member: Member | None = None) -> None:
+        """Open an outbox, or begin one; without a member's id from a hub it makes one up.
+
+        Raises:
+            UsageError: another process has it, or it is another member's.
+            PolicyRefusedError: its log does not hold together.
+        """
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory = directory
+        self._ledger = Ledger(directory / "log")
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._ledger.close)
+            self.member = self._member(member)
+            self.secret = _secret(directory / "secret.key")
+            self.signer = _signer(directory / "signing.key")
+            for name in ("items", "objects"):
+                (directory / name).mkdir(exist_ok=True)
+                (directory / name).chmod(0o700)
+                clear_unfinished(directory / name)
+            self.reviews = Reviews()
+            self.rules: RulesUsed | None = None
+            self.tables: dict[str, str] = {}
+            self.rulings: dict[str, tuple[str, ItemRuled]] = {}
+            self.made: dict[str, ObjectMade] = {}
+            self.pushed: dict[str, Pushed] = {}
+            self.deleted: set[str] = set()
+            self._lines_of: tuple[str, dict[str, bytes]] = ("", {})
+            self._latest: dict[str, ObjectMade] = {}
+            self._created: dict[str, float] = {}
+            self._words: list[OpinionGiven | OpinionEnded] = []
+            for digest, event in self._ledger:
+                self._take(digest, event)
+            undo.pop_all()
+
+    def _take(self, digest: str, event: Event) -> None:
+        match event:
+            case RulesUsed():
+                self.rules = event
+                self.tables[event.version] = event.table
+            case ItemRuled():
+                self.rulings[event.item] = (digest, event)
+            case Reviewed():
+                self.reviews.add(event)
+            case OpinionGiven() | OpinionEnded():
+                self._words.append(event)
+            case ObjectMade():
+                self.made[event.sha256] = self._latest[event.object_id] = event
+                self._created.setdefault(event.object_id, event.ts)
+            case Deleted():
+                self.deleted.add(event.object_id)
+            case Pushed():
+                self.pushed[event.sha256] = event
+
+    def record(self, events: Sequence[Event], now_s: float) -> list[str]:
+        """Write events to the log, then hold them as state; return the digest of each entry."""
+        digests = self._ledger.append(list(events), now_s)
+        for digest, event in zip(digests, events, strict=True):
+            self._take(digest, event)
+        return digests
+
+    @property
+    def opinions(self) -> list[Opinion]:
+        """The standing opinions that two persons gave."""
+        return opinions_of(self._words)
+
+    def knows_opinion(self, name: str) -> bool:
+        """Return whether anybody gave an opinion of a name."""
+        return any(word.opinion == name for word in self._words)
+
+    def digest(self, *parts: str) -> str:
+        """Return a keyed digest, under which the log speaks of values (32 hex digits)."""
+        told = b"\0".join(part.encode("utf-8", "surrogatepass") for part in parts)
+        return hmac.new(self.secret, told, hashlib.sha256).hexdigest()[:32]
+
+    def key_of(self, item: Item, fact: Fact) -> str:
+        """Return the key by which counsel speaks of one fact of an item; it changes with the value."""
+        account = str(fact.context.get("account", ""))
+        return self.digest("fact", item.item_id, fact.field, account, _told(fact.value))[:16]
+
+    def value_digest(self, fact: Fact) -> str:
+        """Return the keyed digest of a fact's value."""
+        return self.digest("value", fact.field, _told(fact.value))
+
+    def item_key(self, item: Item) -> str:
+        """Return the name of an item in the log, which tells nothing of the provider's own."""
+        return self.digest("item", item.item_id)
+
+    def terms_digest(self, terms: Terms, transformation: str) -> str:
+        """Return the digest of how and for whom a fact would leave."""
+        return self.digest("terms", transformation, _told(terms))
+
+    def object_id(self, item: Item, place: str, kind: str) -> str:
+        """Return the id of an object of an item, the same in every run: a UUID 4 whose bits follow from the secret."""
+        bits = self.digest("id", item.item_id, place, kind)
+        return f"{kind}--{uuid.UUID(hex=bits, version=4)}"
+
+    def created(self, object_id: str) -> float | None:
+        """Return when an object was first made (Unix seconds); None where it was not."""
+        return self._created.get(object_id)
+
+    def keep_item(self, kept: Kept) -> None:
+        """Write an item down, for the time when counsel releases what is held of it."""
+        name = f"items/{self.item_key(kept.item)}.json"
+        path = self.directory / name
+        if not path.exists() or path.read_bytes() != msgspec.json.encode(kept):
+            self._write(name, kept)
+
+    def kept_item(self, item_key: str) -> Kept | None:
+        """Return the item of a name in the log, as it was last given to clearance."""
+        found: Kept | None = self._read(f"items/{item_key}.json", Kept)
+        return found
+
+    def kept(self) -> Iterator[Kept]:
+        """Yield all items that were given to clearance, each as it was last given."""
+        for path in sorted((self.directory / "items").glob("*.json")):
+            found = self.kept_item(path.stem)
+            if found is not None:
+                yield found
+
+    def items(self) -> Iterator[Item]:
+        """Yield the items without their terms."""
+        return (kept.item for kept in self.kept())
+
+    def object_file(self, made: ObjectMade) -> Path:
+        """Return the file that an object's bytes lie in."""
+        return self.directory / "objects" / made.file
+
+    def keep_objects(self, bodies: Sequence[bytes]) -> tuple[str, list[str]]:
+        """Write the bytes of objects; return the name of their file, and the SHA-256 of each."""
+        content = b"".join(body + b"\n" for body in bodies)
+        file = f"{hashlib.sha256(content).hexdigest()}.jsonl"
+        if bodies:
+            write_durably(self.directory / "objects", {file: content})
+        self._lines_of = ("", {})
+        return file, [hashlib.sha256(body).hexdigest() for body in bodies]
+
+    def object_bytes(self, made: ObjectMade) -> bytes | None:
+        """Return the bytes of an object that still have the SHA-256 that the log names; None where none have.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        if self._lines_of[0] != made.file:
+            lines = self.object_file(made).read_bytes().split(b"\n")
+            self._lines_of = (made.file, {hashlib.sha256(line).hexdigest(): line for line in lines})
+        return self._lines_of[1].get(made.sha256)
+
+    def latest(self) -> dict[str, ObjectMade]:
+        """Return the latest version of each object, by its id."""
+        return dict(self._latest)
+
+    def latest_of(self, object_id: str) -> ObjectMade | None:
+        """Return the latest version of one object; None where none was made."""
+        return self._latest.get(object_id)
+
+    def last_accepted(self, object_id: str) -> ObjectMade | None:
+        """Return the version of an object that a hub took last; None where no hub is known to have it."""
+        taken = [self.made[one.sha256] for one in self.pushed.values() if one.accepted and one.sha256 in self.made]
+        return next((made for made in reversed(taken) if made.object_id == object_id), None)
+
+    def close(self) -> None:
+        """Let another process have it."""
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self.close()
+
+    def _member(self, given: Member | None) -> Member:
+        known = self._read("member.json", Member)
+        if known is not None and given is not None and known.member_id != given.member_id:
+            raise UsageError(
+                f"{self.directory} is the outbox of {known.member_id}", hint="give another member an outbox of its own"
+            )
+        member = given or known or Member(member_id=new_id("identity"))
+        if member != known:
+            self._write("member.json", member)
+        return member
+
+    def _read(self, name: str, kind: Any) -> Any:
+        path = self.directory / name
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError as error:
+            raise UsageError("it is not what an outbox holds", where=Location(str(path)), hint="see docs") from error
+
+    def _write(self, name: str, content: Any) -> None:
+        path = self.directory / name
+        replace_file(path, msgspec.json.encode(content))
+        path.chmod(0o600)
+
+
+def _told(value: Any) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()
+
+
+def _secret(path: Path) -> bytes:
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(os.urandom(_SECRET_SIZE))
+            stream.flush()
+            os.fsync(stream.fileno())
+    secret = path.read_bytes()
+    if len(secret) != _SECRET_SIZE:
+        raise UsageError("it holds no secret of 32 bytes", where=Location(str(path)), hint="restore it from a copy")
+    return secret
+
+
+def _signer(path: Path) -> Signer:
+    return Signer.load(path) if path.exists() else Signer.make(path)
