@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from stillwatch.detection.findings.model import ACTIONS, Action
 from stillwatch.errors import UsageError
-from stillwatch_range.gateway import Ints, Levels, read_verdicts
+from stillwatch_range.gateway import Ints, Levels, read_received
 from stillwatch_range.replay import Replayed, replay, request_of
 from stillwatch_range.scoring import FLAGGED, Rate, by_campaign, rate
 from stillwatch_range.truth import TrueAccount, Truth, read_harvest, read_truth
@@ -96,13 +96,13 @@ def score_replay(truth_path: Path, run_dir: Path, *, step_hours: float, received
         truth_path: truth.json; harvest_ids.jsonl.gz lies beside it.
         run_dir: a finished run of detection; what it looked at is what is replayed.
         step_hours: time between two runs of detection.
-        received: verdicts.jsonl of another provider whose indicators are known from the start.
+        received: received.jsonl, or verdicts.jsonl of another provider, whose indicators are known from the start.
 
     Raises:
         UsageError: a file is absent or wrong, or the run looked at another window.
     """
     truth, harvest = read_truth(truth_path), read_harvest(truth_path.parent / "harvest_ids.jsonl.gz")
-    replayed = replay(request_of(run_dir), step_hours, read_verdicts(received) if received else ())
+    replayed = replay(request_of(run_dir), step_hours, read_received(received) if received else ())
     return score_passage(truth, harvest, replayed, step_hours=step_hours, warned=received is not None)
 
 

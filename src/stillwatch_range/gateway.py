@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stillwatch.detection.findings.model import ACTIONS, Action, Verdict
 from stillwatch.errors import UsageError
+from stillwatch.records.indicators import ReceivedIndicator, load_indicators
 
 Ints = npt.NDArray[np.int64]
 Bands = npt.NDArray[np.uint64]
@@ -41,6 +42,32 @@ def read_verdicts(path: Path) -> list[Verdict]:
         return [msgspec.json.decode(line, type=Verdict) for line in path.read_bytes().splitlines()]
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(f"{path} is not a file of verdicts: {error}") from error
+
+
+def read_received(path: Path) -> list[Verdict]:
+    """Read what another provider knows, from the received.jsonl of `share pull` or from its own verdicts.jsonl.
+
+    Raises:
+        UsageError: the file is absent or holds neither.
+    """
+    try:
+        with path.open("rb") as stream:
+            first = stream.readline()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    return list(map(_as_verdict, load_indicators(path))) if b'"indicator_id"' in first else read_verdicts(path)
+
+
+def _as_verdict(indicator: ReceivedIndicator) -> Verdict:
+    """Return what an indicator brings on a text. It holds for the whole replay, whose clock is an invented one."""
+    return Verdict(
+        account_id=indicator.source,
+        action="watch" if indicator.confidence == "low" else _RECEIVED,
+        reason_code="received_indicator",
+        ttl_s=0,
+        campaign_id=indicator.indicator_id,
+        template_bands=list(indicator.template_bands),
+    )
 
 
 class Gateway:

@@ -55,6 +55,7 @@ class _Configuration(msgspec.Struct):
     memory: str | None
     seed: int
     log_format: str = msgspec.field(name="format")
+    received: str | None = None
 
 
 class _Run(msgspec.Struct):
@@ -88,6 +89,7 @@ def request_of(run_dir: Path) -> DetectRequest:
         registry=_path(asked.registry),
         public_templates=_path(asked.public_templates),
         releases=_path(asked.releases),
+        received=_path(asked.received),
         log_format=asked.log_format,
         fpr=asked.fpr,
         memory=asked.memory,

@@ -89,6 +89,7 @@ def test_too_many_rejects_is_exit_code_3_after_writing(
         ["--registry", "absent.toml"],
         ["--releases", "absent.toml"],
         ["--public-templates", "absent.jsonl"],
+        ["--received", "absent.jsonl"],
         ["--nonsense"],
     ],
 )

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.enforcement.backtest.stored import exchange, write_exchanges, write_policy, write_verdicts
@@ -62,6 +63,13 @@ def test_a_rule_that_was_replayed_may_enforce(tmp_path: Path, started: list[obje
     command = ["serve", "--data-dir", str(tmp_path / "data"), "--policy", str(policy), "--mode", "enforce"]
     quiet = CliRunner().invoke(app, [*command, "--require-backtest"])
     assert (quiet.exit_code, quiet.stderr, len(started)) == (0, "", 1)
+
+
+def test_what_was_received_is_handed_on(tmp_path: Path, started: list[Any]) -> None:
+    received = tmp_path / "received.jsonl"
+    command = ["serve", "--data-dir", str(tmp_path), "--received", str(received)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert started[0][0].received == received
 
 
 def test_the_standard_policy_needs_no_replay(tmp_path: Path, started: list[object]) -> None:

@@ -16,7 +16,7 @@ def request(tmp_path: Path, **beside: Path) -> DetectRequest:
 def test_nothing_beside_the_logs(tmp_path: Path) -> None:
     beside = read_beside(request(tmp_path))
     assert beside.accounts is None
-    assert (beside.registry, beside.releases, beside.public.size) == ((), (), 0)
+    assert (beside.registry, beside.releases, beside.public.size, beside.received) == ((), (), 0, ())
 
 
 def test_public_templates_are_cut_at_their_slots(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_public_templates_are_cut_at_their_slots(tmp_path: Path) -> None:
     assert (np.diff(public.astype(np.float64)) > 0).all()
 
 
-@pytest.mark.parametrize("what", ["accounts", "registry", "releases", "public_templates"])
+@pytest.mark.parametrize("what", ["accounts", "registry", "releases", "public_templates", "received"])
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, what: str) -> None:
     with pytest.raises(UsageError, match="absent"):
         read_beside(request(tmp_path, **{what: tmp_path / "absent"}))

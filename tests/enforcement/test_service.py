@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.enforcement.factories import NOW, policy, rule, verdict
+from tests.records.indicators import indicator, indicator_id, write
 
 from stillwatch.enforcement.casework import Lift, NewVerdict
 from stillwatch.enforcement.model import DecideRequest
@@ -17,7 +18,9 @@ from stillwatch.enforcement.policy.load import standard_policy
 from stillwatch.enforcement.record.appeals import NewAppeal, NewReview
 from stillwatch.enforcement.record.ledger import Entry, verify
 from stillwatch.enforcement.service import Service, Setup
-from stillwatch.errors import PolicyRefusedError
+from stillwatch.enforcement.serving.metrics import Metrics
+from stillwatch.enforcement.state.known_texts import read_text
+from stillwatch.errors import PolicyRefusedError, UsageError
 
 ASKED = DecideRequest(account_id="a", model="m", prompt="my secret question")
 
@@ -91,7 +94,7 @@ def test_the_verdict_file_is_taken_over_while_serving(
     setup.verdicts.write_bytes(b"half a li")
     with caplog.at_level(logging.ERROR):
         service.tick()
-    assert "the verdicts were not replaced" in caplog.text
+    assert "the verdict file was not taken over" in caplog.text
     assert service.decide(ASKED, "native").action == "block"
     setup.verdicts.write_bytes(b"")
     service.tick()
@@ -251,3 +254,105 @@ def test_a_snapshot_is_written_aside_and_its_failure_is_told(
     aside.run()
     assert (setup.data_dir / "snapshot.msgpack").exists()
     service.close()
+
+
+SECRET_BANDS = [f"{band:016x}" for band in read_text(None, "my secret question")[0]]
+
+
+@pytest.fixture
+def warned(setup: Setup) -> Setup:
+    """A setup that hears of what was received."""
+    return replace(setup, verdicts=None, received=setup.data_dir.with_name("received.jsonl"))
+
+
+def report(setup: Setup, *numbers: int, **changes: object) -> Path:
+    assert setup.received is not None
+    return write(setup.received, [indicator(number, template_bands=SECRET_BANDS, **changes) for number in numbers])
+
+
+def test_what_was_received_is_heard_at_the_start_and_names_itself_in_every_view(warned: Setup, clock: Clock) -> None:
+    report(warned, 1)
+    service = Service(warned, clock)
+    decision = service.decide(ASKED, "native")
+    assert (decision.action, decision.reason_code) == ("challenge", "received_indicator")
+    entry = recorded(service, decision.decision_id)
+    assert (entry.reason_code, entry.campaign_id, entry.rule) == (
+        "received_indicator",
+        indicator_id(1),
+        "campaign-text",
+    )
+    view = service.account("a")
+    assert (view.received_indicator, view.verdict) == (indicator_id(1), None)
+    assert service.account("nobody").received_indicator is None
+    text = Metrics(service).text().decode()
+    assert 'stillwatch_received_files_total{outcome="loaded"} 1.0' in text
+    assert "stillwatch_received_bands 32.0" in text
+    assert "stillwatch_received_not_heard 0.0" in text
+    service.close()
+
+
+def test_what_was_received_is_taken_over_while_serving(
+    warned: Setup, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Service(warned, clock)
+    assert warned.received is not None
+    assert service.decide(ASKED, "native").action == "allow"
+    report(warned, 1)
+    service.tick()
+    assert service.decide(ASKED, "native").action == "challenge"
+    warned.received.write_bytes(b"half a li")
+    with caplog.at_level(logging.ERROR):
+        service.tick()
+    assert "the received file was not taken over" in caplog.text
+    assert "secret" not in caplog.text
+    assert service.decide(ASKED, "native").action == "challenge"
+    warned.received.unlink()
+    service.tick()
+    assert service.decide(ASKED, "native").action == "challenge"
+    write(warned.received, [])
+    service.tick()
+    assert service.decide(ASKED, "native").action == "allow"
+    counted = [service.counts["received_files", outcome] for outcome in ("loaded", "refused")]
+    assert counted == [2, 1]
+    service.close()
+
+
+def test_decisions_go_on_while_what_was_received_is_read_aside(warned: Setup, clock: Clock) -> None:
+    aside = Later()
+    service = Service(warned, clock, aside)
+    report(warned, 1)
+    for _ in range(3):
+        service.tick()
+        assert service.decide(ASKED, "native").action == "allow"
+    assert len(aside.waiting) == 1
+    aside.run()
+    service.tick()
+    assert service.decide(ASKED, "native").action == "challenge"
+
+
+def test_a_received_file_that_is_none_is_told_at_the_start(warned: Setup, clock: Clock) -> None:
+    assert warned.received is not None
+    warned.received.write_bytes(b"{}\n")
+    with pytest.raises(UsageError, match=r"received\.jsonl:1"):
+        Service(warned, clock)
+
+
+def test_a_hostile_received_file_challenges_a_few_customers_is_told_once_and_then_nobody(
+    warned: Setup, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    report(warned, *range(1, 30))
+    service = Service(warned, clock)
+    actions = [service.decide(replace_account(ASKED, f"a{number}"), "native").action for number in range(300)]
+    assert actions == ["challenge"] * 20 + ["allow"] * 280
+    for _ in range(2):
+        clock.now += 61
+        with caplog.at_level(logging.WARNING):
+            service.tick()
+    told = [line for line in caplog.messages if "is not heard in full" in line]
+    assert len(told) == len(set(told)) > 0
+    assert "stillwatch_received_not_heard 0.0" not in Metrics(service).text().decode()
+    service.close()
+
+
+def replace_account(request: DecideRequest, account_id: str) -> DecideRequest:
+    return msgspec.structs.replace(request, account_id=account_id)

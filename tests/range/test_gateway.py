@@ -4,10 +4,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.records.indicators import indicator, indicator_id, write
 
 from stillwatch.detection.findings.model import ACTIONS, Action, Verdict
 from stillwatch.errors import UsageError
-from stillwatch_range.gateway import Gateway, read_verdicts
+from stillwatch_range.gateway import Gateway, read_received, read_verdicts
 
 DAY_S = 86_400
 DAY_US = DAY_S * 1_000_000
@@ -82,3 +83,29 @@ def test_reads_verdicts_as_detection_writes_them(tmp_path: Path) -> None:
     path.write_text('{"account_id": "a"}\n')
     with pytest.raises(UsageError, match="not a file of verdicts"):
         read_verdicts(path)
+
+
+def test_what_was_received_is_read_as_pulled_or_as_another_provider_found_it(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.jsonl"
+    path.write_bytes(msgspec.json.encode(verdict("a", "block", 7)) + b"\n")
+    assert read_received(path) == [verdict("a", "block", 7)]
+    band = "0" * 15 + "9"
+    lapsed = indicator(1, template_bands=[band], valid_until="2021-01-01T00:00:00Z")
+    pulled = write(
+        tmp_path / "received.jsonl", [lapsed, indicator(2, template_bands=["0" * 15 + "8"], confidence="low")]
+    )
+    hard, mild = read_received(pulled)
+    assert (hard.action, hard.campaign_id, hard.template_bands) == ("challenge", indicator_id(1), [band])
+    assert mild.action == "watch"
+    assert names(Gateway([hard, mild]).by_text(texts([9], [8], [7]), moments(1, 1, 1))) == [
+        "challenge",
+        "watch",
+        "allow",
+    ]
+    pulled.write_bytes(b"")
+    assert read_received(pulled) == []
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_received(tmp_path / "none")
+    path.write_text("nonsense")
+    with pytest.raises(UsageError, match="not a file of verdicts"):
+        read_received(path)

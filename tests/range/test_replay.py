@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.records.indicators import write
 
 from stillwatch.detection.inputs import DetectRequest
 from stillwatch.detection.run import detect
@@ -71,6 +72,13 @@ def test_indicators_received_hold_the_harvest_back_from_the_start(
     own, warned = (np.asarray(passage.column(name)) >= CONTAINED for name in ("by_text", "by_text_warned"))
     assert warned[is_harvest].mean() > 0.9 > own[is_harvest].mean()
     assert not warned[~is_harvest].any()
+
+
+def test_a_replay_looks_at_what_the_run_had_received(request_: DetectRequest, tmp_path: Path) -> None:
+    pulled = write(tmp_path / "received.jsonl", [])
+    detect(replace(request_, out=tmp_path / "run", received=pulled))
+    assert request_of(tmp_path / "run").received == pulled
+    assert request_of(request_.out).received is None
 
 
 def test_a_run_that_does_not_say_what_it_looked_at_is_an_error(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def backtest(
     file: Annotated[Path, typer.Argument(help="Policy (TOML, docs/reference/policy.md).")],
     on: Annotated[Path, typer.Option(help="Stored exchanges: a file, or a directory of them.")],
     verdicts: Annotated[Path | None, typer.Option(help="verdicts.jsonl, in force for the whole replay.")] = None,
+    received: Annotated[Path | None, typer.Option(help="received.jsonl that `share pull` wrote.")] = None,
     accounts: Annotated[Path | None, typer.Option(help="Account records, for the policy's cohorts.")] = None,
     registry: Annotated[Path | None, typer.Option(help="Registry of authorised users (TOML).")] = None,
     labels: Annotated[Path | None, typer.Option(help="truth.json, or account_id and label (JSON Lines, CSV).")] = None,
@@ -77,7 +78,13 @@ def backtest(
     from stillwatch.errors import InputRejectedError
 
     request = BacktestRequest(
-        policy=file, on=on, verdicts=verdicts, accounts=accounts, registry=registry, labels=labels
+        policy=file,
+        on=on,
+        verdicts=verdicts,
+        received=received,
+        accounts=accounts,
+        registry=registry,
+        labels=labels,
     )
     result = run_backtest(request)
     if as_json:

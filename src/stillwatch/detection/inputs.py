@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from stillwatch.features.templates import text_tokens
 from stillwatch.records.accounts import read_accounts
+from stillwatch.records.indicators import ReceivedIndicator, load_indicators
 from stillwatch.records.public_templates import load_public_templates
 from stillwatch.records.registry import RegistryEntry, Release, load_registry, load_releases
 
@@ -25,6 +26,7 @@ class DetectRequest:
     registry: Path | None = None
     public_templates: Path | None = None
     releases: Path | None = None
+    received: Path | None = None
     log_format: str = "auto"
     fpr: float = 0.001
     memory: str | None = None
@@ -39,12 +41,14 @@ class Beside:
     Attributes:
         accounts: account records (ACCOUNT_SCHEMA), None where none were given.
         public: tokens of the public templates, ascending.
+        received: what others shared, also what has lapsed.
     """
 
     accounts: pa.Table | None
     registry: tuple[RegistryEntry, ...]
     releases: tuple[Release, ...]
     public: npt.NDArray[np.uint64]
+    received: tuple[ReceivedIndicator, ...]
 
 
 def read_beside(request: DetectRequest) -> Beside:
@@ -59,6 +63,7 @@ def read_beside(request: DetectRequest) -> Beside:
         registry=load_registry(request.registry) if request.registry else (),
         releases=load_releases(request.releases) if request.releases else (),
         public=text_tokens([segment for template in templates for segment in _segments(template.text)]),
+        received=load_indicators(request.received) if request.received else (),
     )
 
 

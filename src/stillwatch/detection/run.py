@@ -19,6 +19,7 @@ from stillwatch.detection.campaigns.infrastructure import index_links
 from stillwatch.detection.campaigns.pictures import add_pictures, bucket_us
 from stillwatch.detection.campaigns.pools import build_pools
 from stillwatch.detection.campaigns.untemplated import build_untemplated
+from stillwatch.detection.corroboration import raise_accounts, report_campaigns
 from stillwatch.detection.findings.model import Findings
 from stillwatch.detection.findings.writer import write_findings
 from stillwatch.detection.inputs import Beside, DetectRequest, read_beside
@@ -34,6 +35,7 @@ from stillwatch.detection.periods import (
     read_periods,
 )
 from stillwatch.detection.population import Population
+from stillwatch.detection.received import Matches, compare
 from stillwatch.detection.signals import SIGNALS
 from stillwatch.detection.verdicts import template_bands, verdicts_of
 from stillwatch.features.engine import Engine
@@ -79,6 +81,8 @@ def detect(request: DetectRequest) -> DetectResult:
             built += build_untemplated(case, judged, known, _harvesters(population, built))
             pools = build_pools(case, communities, _harvesters(population, built), known)
             ticker.advance(len(population.store))
+        matches = _compare(beside, population, history, built, request.fpr, clock)
+        built = report_campaigns(built, matches)
         with clock.stage("accounts") as ticker:
             calibrated = calibrate(population, history or population, beside.accounts, request.fpr)
             ticker.advance(len(population))
@@ -90,12 +94,13 @@ def detect(request: DetectRequest) -> DetectResult:
         accounts = judge_accounts(
             population, calibrated, campaigns, request.fpr, records_given=beside.accounts is not None
         )
+        told = raise_accounts(accounts, matches, population, campaigns, case.covered)
         findings = Findings(
-            accounts=accounts,
+            accounts=told.accounts,
             campaigns=campaigns,
-            verdicts=verdicts_of(accounts, template_bands(population, built)),
+            verdicts=verdicts_of(told.accounts, template_bands(population, built), told.by_report),
             calibration=calibrated.table,
-            notes=_notes(case, calibrated, tables),
+            notes=_notes(case, calibrated, tables) + told.notes,
         )
         facts = _run_facts(request, logs, population, clock)
         with clock.stage("write") as ticker:
@@ -105,6 +110,21 @@ def detect(request: DetectRequest) -> DetectResult:
             write_findings(request.out, findings, facts)
             ticker.advance(len(accounts))
     return DetectResult(findings, logs.window.counts, logs.history.counts if logs.history else None, clock)
+
+
+def _compare(
+    beside: Beside,
+    population: Population,
+    history: Population | None,
+    built: list[Built],
+    fpr: float,
+    clock: StageClock,
+) -> Matches | None:
+    if not beside.received:
+        return None
+    with clock.stage("received") as ticker:
+        ticker.advance(len(population.store))
+        return compare(beside.received, population, history, _harvesters(population, built), fpr)
 
 
 def _harvesters(population: Population, built: list[Built]) -> npt.NDArray[np.int64]:
@@ -188,6 +208,7 @@ def _run_facts(request: DetectRequest, logs: Logs, population: Population, clock
                     ("registry", request.registry),
                     ("releases", request.releases),
                     ("public_templates", request.public_templates),
+                    ("received", request.received),
                 )
             },
             "fpr": request.fpr,

@@ -1,4 +1,10 @@
-"""What a gateway loads: one line per account that is not simply allowed, with the bands of its campaign's frames."""
+"""What a gateway loads: one line per account that is not simply allowed, with the bands of its campaign's frames.
+
+A verdict that stands on what others reported names no campaign and no bands: what we received is no finding of ours,
+and is never shared as one.
+"""
+
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
@@ -13,20 +19,37 @@ _BAND_RATE = 0.2
 _MAX_BANDS = 32
 
 
-def verdicts_of(accounts: list[AccountFinding], bands_by_campaign: dict[str, list[str]]) -> list[Verdict]:
-    """Return the verdicts of all accounts whose action is not `allow`."""
+def verdicts_of(
+    accounts: list[AccountFinding], bands_by_campaign: dict[str, list[str]], by_report: AbstractSet[str] = frozenset()
+) -> list[Verdict]:
+    """Return the verdicts of all accounts whose action is not `allow`; those `by_report` stand on a report alone."""
     return [
-        Verdict(
-            account_id=account.account_id,
-            action=account.action,
-            reason_code=_reason_code(account),
-            ttl_s=TTL_S[account.action],
-            campaign_id=account.campaign_id,
-            template_bands=bands_by_campaign.get(account.campaign_id or "", []),
-        )
+        _by_report(account) if account.account_id in by_report else _verdict(account, bands_by_campaign)
         for account in accounts
         if account.action != "allow"
     ]
+
+
+def _verdict(account: AccountFinding, bands_by_campaign: dict[str, list[str]]) -> Verdict:
+    return Verdict(
+        account_id=account.account_id,
+        action=account.action,
+        reason_code=_reason_code(account),
+        ttl_s=TTL_S[account.action],
+        campaign_id=account.campaign_id,
+        template_bands=bands_by_campaign.get(account.campaign_id or "", []),
+    )
+
+
+def _by_report(account: AccountFinding) -> Verdict:
+    return Verdict(
+        account_id=account.account_id,
+        action=account.action,
+        reason_code="received_indicator",
+        ttl_s=TTL_S[account.action],
+        campaign_id=None,
+        template_bands=[],
+    )
 
 
 def _reason_code(account: AccountFinding) -> str:

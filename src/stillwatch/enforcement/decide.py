@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillwatch.detection.findings.model import ACTIONS, Action
-from stillwatch.enforcement.model import LEVEL
+from stillwatch.enforcement.model import CAMPAIGN_TEXT, LEVEL, RECEIVED_INDICATOR
 from stillwatch.enforcement.policy.model import Policy, Rule, When
 
 
@@ -37,6 +37,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         most: the hardest action that an exemption leaves.
         bucket: place of the account in 0..100, for canaries.
         text_level, text_campaign: what the known campaign whose frames the text matches brings on it.
+        received_level, received_indicator: the same of what other providers reported.
         exceeded: limits that the request does not fit into, with the seconds until it would.
         shadowed: a false-positive budget is spent: everything is heard in shadow.
     """
@@ -47,6 +48,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     standing: Standing | None = None
     text_level: int = 0
     text_campaign: str | None = None
+    received_level: int = 0
+    received_indicator: str | None = None
     foreign_handle: bool = False
     exceeded: Mapping[str, float] = msgspec.field(default_factory=dict)
     most: Action = "block"
@@ -96,9 +99,9 @@ def _holds(when: When, facts: Facts) -> bool:
     verdict = facts.standing
     if when.verdict and (verdict is None or verdict.action not in when.verdict):
         return False
-    if when.reason_codes and (verdict is None or verdict.reason_code not in when.reason_codes):
+    if when.verdict and when.reason_codes and (verdict is None or verdict.reason_code not in when.reason_codes):
         return False
-    if (when.text and not facts.text_level) or (when.handle and not facts.foreign_handle):
+    if (when.text and not _text(when, facts).level) or (when.handle and not facts.foreign_handle):
         return False
     if when.limits and not any(name in facts.exceeded for name in when.limits):
         return False
@@ -120,11 +123,35 @@ def _hit(rule: Rule, facts: Facts, now_s: float) -> Hit | None:
     elif when.handle:
         reason, campaign = "foreign_reasoning_handle", None
     elif when.text:
-        reason, campaign = "campaign_text", facts.text_campaign
-        action = _milder(action, facts.text_level)
+        level, reason, campaign = _text(when, facts)
+        action = _milder(action, level)
     else:
         reason, campaign = "limit_exceeded", None
     return Hit(rule, _milder(action, LEVEL[facts.most]), reason, campaign)
+
+
+class _Text(NamedTuple):
+    """What a text brings on a request, why, and by which campaign or indicator."""
+
+    level: int
+    reason_code: str
+    campaign_id: str | None
+
+
+def _text(when: When, facts: Facts) -> _Text:
+    """Return the hardest that a text is known for under a rule, what we know ourselves before what others reported.
+
+    Nobody's word blocks: whatever was received leads to a challenge at most.
+    """
+    own = _Text(facts.text_level, CAMPAIGN_TEXT, facts.text_campaign)
+    reported = min(facts.received_level, LEVEL["challenge"])
+    known = (own, _Text(reported, RECEIVED_INDICATOR, facts.received_indicator))
+    narrowed = () if when.verdict else when.reason_codes
+    return max(
+        (one for one in known if not narrowed or one.reason_code in narrowed),
+        key=lambda one: one.level,
+        default=own._replace(level=0),
+    )
 
 
 def _milder(action: Action, most: int) -> Action:

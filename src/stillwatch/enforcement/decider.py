@@ -8,6 +8,7 @@ from stillwatch.enforcement.decide import Facts, Hit, Outcome, Standing, decide
 from stillwatch.enforcement.model import (
     LEVEL,
     ORDINARY,
+    RECEIVED_INDICATOR,
     WITHIN_THROTTLE,
     Challenge,
     DecideRequest,
@@ -20,6 +21,7 @@ from stillwatch.enforcement.state.counters import Cost, Counters, reserved_token
 from stillwatch.enforcement.state.handles import Birth, Handles
 from stillwatch.enforcement.state.known_texts import KnownTexts, TextMatch, read_text
 from stillwatch.enforcement.state.leased import Peers
+from stillwatch.enforcement.state.received import Received
 from stillwatch.enforcement.state.standings import Standings
 from stillwatch.identifiers import DecisionIds
 
@@ -59,13 +61,23 @@ class Decider:
         cohorts: Cohorts,
         key_accounts: dict[str, str] | None = None,
         peers: Peers | None = None,
+        known_accounts: int = 0,
     ) -> None:
-        """`key_accounts` maps hashes of API keys to accounts; `peers` are replicas that share the limits."""
+        """Begin without verdicts.
+
+        Args:
+            policy: what is done about what is known.
+            mode: whether anything is done.
+            cohorts: who belongs where.
+            key_accounts: accounts by hash of their API key.
+            peers: replicas that share the limits.
+            known_accounts: number of customers, as far as it is known.
+        """
         self.policy, self.mode, self.cohorts = policy, mode, cohorts
         self.key_accounts = key_accounts or {}
         self.standings, self.handles, self.counters = Standings(), Handles(), Counters(policy, peers)
         self.texts: KnownTexts = _NO_TEXTS
-        self.received: KnownTexts = _NO_TEXTS
+        self.received = Received(known_accounts)
         self.shadowed_cohorts: Collection[str] = ()
         self._ids = DecisionIds()
 
@@ -98,12 +110,13 @@ class Decider:
             return Decided(self._decision(now_s, "allow", "unknown_account"))
         account, member, bands, cost = reading
         standing = self.standings.of(account, now_s)
-        match = self._match(bands, now_s) if bands else None
+        match = self.texts.match(bands, now_s) if bands else None
+        reported = self._reported(account, bands, standing, match, now_s) if bands and len(self.received) else None
         foreign = request.reasoning_handle is not None and self.handles.is_foreign(
             request.reasoning_handle, Birth(account, request.session_id, request.model)
         )
         exceeded = self.counters.exceeded(account, member.cohort, cost, now_s)
-        if not (standing or match or foreign or exceeded):  # nearly all: no rule can wait for it
+        if not (standing or match or reported or foreign or exceeded):  # nearly all: no rule can wait for it
             self.counters.charge(account, member.cohort, cost, now_s)
             return Decided(self._decision(now_s, "allow", ORDINARY), account, member.cohort)
         facts = Facts(
@@ -113,6 +126,8 @@ class Decider:
             standing=standing,
             text_level=0 if match is None else match.level,
             text_campaign=None if match is None else match.campaign_id,
+            received_level=0 if reported is None else reported.level,
+            received_indicator=None if reported is None else reported.campaign_id,
             foreign_handle=foreign,
             exceeded=exceeded,
             most=member.most,
@@ -125,10 +140,13 @@ class Decider:
             self.counters.charge(account, member.cohort, cost, now_s)
         return Decided(decision, account, member.cohort, outcome.enforced, outcome.shadow, tuple(exceeded), facts)
 
-    def _match(self, bands: list[int], now_s: float) -> TextMatch | None:
-        """Return the hardest campaign that a text's bands meet, known here or received from others."""
-        found = (self.texts.match(bands, now_s), self.received.match(bands, now_s))
-        return max((one for one in found if one is not None), key=lambda one: one.level, default=None)
+    def _reported(
+        self, account: str, bands: list[int], standing: Standing | None, match: TextMatch | None, now_s: float
+    ) -> TextMatch | None:
+        """Return what others reported of a text; nothing where a person of ours cleared the account."""
+        ours = match is not None or (standing is not None and standing.reason_code != RECEIVED_INDICATOR)
+        found = self.received.match(account, bands, now_s, ordinary=not ours)
+        return None if found is None or self.standings.is_lifted(account, now_s) else found
 
     def _resolve(self, account: str, facts: Facts, outcome: Outcome, now_s: float) -> Decision:
         """Turn an outcome into the answer: what is enforced, or else what a rule in shadow would have done."""

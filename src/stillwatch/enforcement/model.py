@@ -14,6 +14,8 @@ LEVEL: dict[str, int] = {action: level for level, action in enumerate(ACTIONS)}
 
 ORDINARY = "ordinary"
 """Reason of nearly every decision: nothing speaks against the request."""
+CAMPAIGN_TEXT, RECEIVED_INDICATOR = "campaign_text", "received_indicator"
+"""Reasons of a text alone: a known campaign of our own has its frame, or other providers reported it."""
 WITHIN_THROTTLE = "within_throttle"
 """Reason of the one pass in a while that a throttled account is given; it stays throttled."""
 

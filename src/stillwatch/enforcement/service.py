@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,14 +27,19 @@ from stillwatch.enforcement.record.spool import Spool
 from stillwatch.enforcement.record.store import Event, Store
 from stillwatch.enforcement.state.cohorts import Cohorts
 from stillwatch.enforcement.state.leased import Peers
+from stillwatch.enforcement.state.received import Reports
+from stillwatch.enforcement.state.received_file import ReceivedFile
 from stillwatch.enforcement.state.verdict_file import Loaded, VerdictFile
+from stillwatch.enforcement.state.watched import Watched
 from stillwatch.errors import StillwatchError
 from stillwatch.files import replace_file
 from stillwatch.records.registry import RegistryEntry
 
 _ALLOWS_A_SAMPLE = 100
 _SWEEP_S = 60.0
+_TOLD_AT_ONCE = 10
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,6 +57,7 @@ class Setup:
     Attributes:
         data_dir: where it keeps what must outlive it; one process at a time.
         verdicts: the verdicts.jsonl that `detect` replaces.
+        received: the received.jsonl that `share pull` replaces.
         key_accounts: accounts by hash of their API key.
         accounts: rows of the account file by account, for cohorts.
         shared: through what it shares limits and verdicts with other replicas.
@@ -61,6 +67,7 @@ class Setup:
     policy: Policy
     mode: Mode = "shadow"
     verdicts: Path | None = None
+    received: Path | None = None
     key_accounts: Mapping[str, str] = field(default_factory=dict)
     accounts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     registry: tuple[RegistryEntry, ...] = ()
@@ -68,13 +75,18 @@ class Setup:
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held about an account, for the provider's own people."""
+    """What is held about an account, for the provider's own people.
+
+    Attributes:
+        received_indicator: what other providers reported that its latest text met, as far as it was seen of late.
+    """
 
     account_id: str
     cohort: str
     exempt_beyond: Action | None
     verdict: Standing | None
     history: list[Event]
+    received_indicator: str | None = None
 
 
 class Service:
@@ -89,14 +101,16 @@ class Service:
             aside: one thread for what reads or writes much, so that no decision waits for it; None = do it at once.
 
         Raises:
-            StillwatchError: the directory, or the verdict file, holds something else.
+            StillwatchError: the directory, the verdict file or what was received holds something else.
         """
         setup.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clock, self._data = clock, setup.data_dir
         self.aside = aside or AtOnce()
         cohorts = Cohorts(setup.policy, setup.accounts, setup.registry)
         self.peers = None if setup.shared is None else Peers()
-        self.decider = Decider(setup.policy, setup.mode, cohorts, dict(setup.key_accounts), self.peers)
+        self.decider = Decider(
+            setup.policy, setup.mode, cohorts, dict(setup.key_accounts), self.peers, len(setup.accounts)
+        )
         self._store = Store(setup.data_dir / "store.db")
         self.rulings = Rulings(self._store)
         self.budgets = Budgets(setup.policy, self._store, self.rulings)
@@ -105,15 +119,19 @@ class Service:
         self.ledger = Ledger(setup.data_dir / "decisions")
         self._spool = Spool(setup.data_dir / "exchanges")
         self._intake = Intake(self._spool, self.decider.counters, self.decider.handles)
-        self._file = None if setup.verdicts is None else VerdictFile(setup.verdicts)
         self.counts: Counter[tuple[str, ...]] = Counter()
         self._allows = 0
         self._swept_s = clock()
-        self._loading: Future[Loaded | None] | None = None
         self._saving: Future[None] | None = None
         snapshot.restore(setup.data_dir / "snapshot.msgpack", self.decider.counters, self.decider.handles)
-        if self._file is not None:
-            self._put_in_force(self._file.read_if_new())
+        self._not_heard: set[str] = set()
+        self._verdicts = self._received = None
+        if setup.verdicts is not None:
+            self._verdicts = Watched(VerdictFile(setup.verdicts).read_if_new, self.aside)
+            self._put_in_force(self._verdicts.read_if_new())
+        if setup.received is not None:
+            self._received = Watched(ReceivedFile(setup.received, clock).read_if_new, self.aside)
+            self._hear(self._received.read_if_new())
 
     def decide(self, request: DecideRequest, transport: str) -> Decision:
         """Decide on a request, and record it: whatever is not an ordinary allow, and one of a hundred of those."""
@@ -167,21 +185,20 @@ class Service:
             exempt_beyond=None if member.most == "block" else member.most,
             verdict=self.decider.standings.of(account_id, now_s),
             history=self.casework.history(account_id),
+            received_indicator=self.decider.received.latest(account_id),
         )
 
     def tick(self) -> None:
-        """Do what is due: hand the record to the system, look at the verdict file, forget, take a snapshot."""
+        """Do what is due: hand the record to the system, look at the files, forget, take a snapshot."""
         self.ledger.flush()
-        try:
-            self._take_verdicts()
-        except StillwatchError as error:  # what was in force stays in force
-            self.counts["verdict_files", "refused"] += 1
-            _log.error("the verdicts were not replaced: %s", error)
+        self._look("verdict", self._verdicts, self._put_in_force)
+        self._look("received", self._received, self._hear)
         now_s = self._clock()
         if now_s - self._swept_s >= _SWEEP_S:
             self._swept_s = now_s
             self.decider.counters.sweep(now_s)
             self.decider.standings.sweep(now_s)
+            self._tell_what_is_not_heard()
             self._snapshot()
 
     def close(self) -> None:
@@ -211,21 +228,32 @@ class Service:
         if before is not None:
             before.result()
 
-    def _take_verdicts(self) -> None:
-        """Look aside whether the verdict file is a new one, and put in force what was found there."""
-        if self._file is None:
+    def _look(self, kind: str, file: Watched[T] | None, take: Callable[[T | None], None]) -> None:
+        """Take over a file that was replaced; where it holds something else, what was in force stays in force."""
+        if file is None:
             return
-        if self._loading is None:
-            self._loading = self.aside.submit(self._file.read_if_new)
-        if self._loading.done():
-            loaded, self._loading = self._loading, None
-            self._put_in_force(loaded.result())
+        try:
+            take(file.take())
+        except StillwatchError as error:
+            self.counts[f"{kind}_files", "refused"] += 1
+            _log.error("the %s file was not taken over: %s", kind, error)
 
     def _put_in_force(self, loaded: Loaded | None) -> None:
         if loaded is not None:
             self.decider.standings.replace(loaded.found)
             self.decider.texts = loaded.texts
             self.counts["verdict_files", "loaded"] += 1
+
+    def _hear(self, reports: Reports | None) -> None:
+        if reports is not None:
+            self.decider.received.replace(reports)
+            self.counts["received_files", "loaded"] += 1
+
+    def _tell_what_is_not_heard(self) -> None:
+        not_heard = self.decider.received.not_heard()
+        for name in sorted(not_heard - self._not_heard)[:_TOLD_AT_ONCE]:
+            _log.warning("%s is not heard in full: many accounts send what it reports", name)
+        self._not_heard = not_heard
 
     def _watch_budget(self, decided: Decided, now_s: float) -> None:
         refused = decided.decision.refuses

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.detection.factories import evidence
 
-from stillwatch.detection.campaigns.evidence import INDEPENDENT
+from stillwatch.detection.campaigns.evidence import INDEPENDENT, REPORTED
 from stillwatch.detection.campaigns.response import campaign_action, confidence_of, independent_kinds
 from stillwatch.detection.findings.model import ACTIONS
 
@@ -54,3 +54,14 @@ def test_confidence_follows_the_bits_and_is_never_high_by_one_kind_alone() -> No
 def test_weak_evidence_throttles() -> None:
     assert campaign_action("harvest", "low", [], calibrated=True) == "throttle"
     assert campaign_action("unclear", "low", [], calibrated=True) == "watch"
+
+
+@given(pieces=PIECES, bits=st.floats(0, 300), calibrated=st.booleans())
+def test_a_shared_indicator_changes_neither_confidence_nor_action(
+    pieces: list[Any], bits: float, *, calibrated: bool
+) -> None:
+    told = [*pieces, evidence(REPORTED, bits)]
+    assert confidence_of(told) == confidence_of(pieces)
+    assert independent_kinds(told) == independent_kinds(pieces)
+    before = campaign_action("harvest", confidence_of(pieces), pieces, calibrated=calibrated)
+    assert campaign_action("harvest", confidence_of(told), told, calibrated=calibrated) == before

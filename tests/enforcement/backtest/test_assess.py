@@ -10,6 +10,7 @@ ALL = Given(
     texts=True,
     verdicts=True,
     bands=True,
+    reports=True,
     accounts=True,
     registry=True,
 )
@@ -80,3 +81,14 @@ def test_a_reader_is_told_what_the_replay_rests_on() -> None:
         ["What", "reviewers"],
     ]
     assert len(notes(POLICY, ALL)) == 2
+
+
+def test_a_rule_on_texts_alone_lacks_what_it_hears() -> None:
+    asked = policy(
+        rule("ours", "challenge", '{ text = true, reason_codes = ["campaign_text"] }'),
+        rule("theirs", "watch", '{ text = true, reason_codes = ["received_indicator"] }'),
+        rule("found", "watch", '{ text = true, verdict = ["watch"], reason_codes = ["received_indicator"] }'),
+    )
+    assert not_assessable(asked, ALL) == {}
+    assert not_assessable(asked, without(reports=False)) == {"theirs": ["what other providers reported (--received)"]}
+    assert not_assessable(asked, without(bands=False)) == {"ours": [BANDS], "found": [BANDS]}

@@ -22,6 +22,7 @@ from tests.enforcement.backtest.stored import (
     write_verdicts,
 )
 from tests.enforcement.factories import rule
+from tests.records.indicators import indicator, write
 
 from stillwatch.enforcement.backtest.outcome import Outcome
 from stillwatch.enforcement.backtest.replay import enforced_for_everybody
@@ -33,6 +34,7 @@ from stillwatch.enforcement.state.known_texts import KnownTexts
 from stillwatch.enforcement.state.verdict_file import read_verdicts
 from stillwatch.errors import UsageError
 from stillwatch.features.edge import EXCHANGES, sketch_logs
+from stillwatch.features.sketch import text_bands
 
 FRAME = "Write one question about {} for an examination of first-year students, then solve it step by step and say why."
 LIMIT = '[[limit]]\nid = "two"\ncounts = "requests"\namount = 2\nper = "hour"\nburst = 2'
@@ -291,6 +293,20 @@ def test_what_is_refused_is_what_the_decider_refuses_when_asked_one_by_one(
         if decided.decision.refuses and decided.enforced is not None:
             refused[decided.enforced.rule.id] = refused.get(decided.enforced.rule.id, 0) + 1
     assert _refused(outcome) == refused
+
+
+def test_what_others_reported_is_replayed_as_it_would_be_heard(tmp_path: Path) -> None:
+    bands = [f"{int(band):016x}" for band in text_bands(None, FRAME.format("optics"))[0]]
+    received = write(tmp_path / "received.jsonl", [indicator(1, template_bands=bands)])
+    rows = [exchange(number, f"a{number % 3}", number, prompt=FRAME.format(number)) for number in range(6)]
+    window = write_exchanges(tmp_path / "w.jsonl", [*rows, exchange(9, "other", 9, prompt="Good morning")])
+    theirs = '{ text = true, reason_codes = ["received_indicator"] }'
+    policy = write_policy(tmp_path / "p.toml", rule("theirs", "challenge", theirs))
+    (told,) = outcome_of(policy, window, received=received).rules
+    assert (requests(told.if_enforced), accounts(told.if_enforced), told.not_assessable) == ((6, 6), (3, 3), [])
+    (untold,) = outcome_of(policy, window).rules
+    assert requests(untold.if_enforced) == (0, 0)
+    assert untold.not_assessable == ["what other providers reported (--received)"]
 
 
 def _refused(outcome: Outcome) -> dict[str, Any]:

@@ -32,7 +32,11 @@ def test_the_standard_policy_has_no_fault() -> None:
         ([LIMIT.format("")], 'limit "l": no rule says what happens'),
         ([rule("r", "allow", VERDICT)], "allow is what happens without a rule"),
         ([rule("r", "watch", '{ verdict = ["allow", "watch"] }')], "an account with the verdict allow has none"),
-        ([rule("r", "watch", '{ text = true, reason_codes = ["x"] }')], "narrows a verdict, and none is given"),
+        (
+            [rule("r", "watch", '{ handle = true, reason_codes = ["x"] }')],
+            "narrows a verdict or a text, and none is given",
+        ),
+        ([rule("r", "watch", '{ text = true, reason_codes = ["x"] }')], 'no text has the reason "x"'),
         ([rule("r", "watch", VERDICT, challenge="{}")], "challenge is given, but the action is another"),
         ([COHORT.format("everybody", "a")], 'cohort "everybody": this name is taken'),
         (['[[cohort]]\nid = "c"'], 'cohort "c": it has no condition'),

@@ -31,6 +31,8 @@ Intent is read from the same text. Synchrony and the move to a new model are not
 with a model's release gives strangers its frame and the model on one day. Nor are shared addresses: a class on one
 campus has one address and one assignment.
 """
+REPORTED = "reported_by_others"
+"""Signal of what other providers reported: shown, and counted neither for confidence nor as a kind of its own."""
 _BOUNDS = {
     "repeat_use": 10.0,
     "novel_mass": 20.0,

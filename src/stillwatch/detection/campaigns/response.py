@@ -1,10 +1,11 @@
 """From evidence to confidence and action: the rule on what may block.
 
 Only a harvest carries more than `watch`. `block` needs linkage (a common frame, or rare values shared beyond chance)
-and one more independent kind of evidence; novelty, volume and account outliers never count towards it.
+and one more independent kind of evidence; novelty, volume and account outliers never count towards it. Nor does what
+others reported, for any confidence: it is shared in turn, and what we heard of others is no evidence of our own.
 """
 
-from stillwatch.detection.campaigns.evidence import INDEPENDENT
+from stillwatch.detection.campaigns.evidence import INDEPENDENT, REPORTED
 from stillwatch.detection.findings.model import Action, Confidence, Evidence, Kind
 
 _HIGH_BITS, _MODERATE_BITS = 40.0, 15.0
@@ -23,8 +24,8 @@ TTL_S: dict[Action, int] = {
 
 
 def confidence_of(evidence: list[Evidence]) -> Confidence:
-    """Return how sure the sum of the evidence makes us; high needs an independent second kind."""
-    bits = sum(piece.bits for piece in evidence)
+    """Return how sure the sum of our own evidence makes us; high needs an independent second kind."""
+    bits = sum(piece.bits for piece in evidence if piece.signal != REPORTED)
     if bits >= _HIGH_BITS and independent_kinds(evidence):
         return "high"
     return "moderate" if bits >= _MODERATE_BITS else "low"

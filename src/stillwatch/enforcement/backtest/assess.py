@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from stillwatch.enforcement.model import CAMPAIGN_TEXT, RECEIVED_INDICATOR
 from stillwatch.enforcement.policy.model import Cohort, Limit, Policy, Rule
 
 
@@ -14,6 +15,7 @@ class Given:
         fields: optional fields of an exchange that hold at least one value.
         texts: whether some exchange has a prompt, or a sketch of one.
         verdicts, bands: whether verdicts were given, and name texts of campaigns.
+        reports: whether what other providers reported was given, and names texts.
         accounts, registry: whether these files were given.
     """
 
@@ -21,6 +23,7 @@ class Given:
     texts: bool
     verdicts: bool
     bands: bool
+    reports: bool
     accounts: bool
     registry: bool
 
@@ -64,8 +67,11 @@ def _missing(rule: Rule, policy: Policy, given: Given) -> Iterator[str]:
     if when.text:
         if not given.texts:
             yield "text, or sketches of it, in the exchanges"
-        if not given.bands:
+        heard = set(() if when.verdict else when.reason_codes) or {CAMPAIGN_TEXT}
+        if CAMPAIGN_TEXT in heard and not given.bands:
             yield "verdicts that name texts of campaigns (--verdicts)"
+        if RECEIVED_INDICATOR in heard and not given.reports:
+            yield "what other providers reported (--received)"
     if when.handle:
         yield from _fields(("reasoning_handle", "reasoning_handle_account"), given)
     if when.operations:

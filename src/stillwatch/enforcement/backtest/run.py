@@ -20,9 +20,11 @@ from stillwatch.enforcement.backtest.traffic import Tokens, Traffic, read_traffi
 from stillwatch.enforcement.policy.load import load_policy
 from stillwatch.enforcement.policy.model import Policy
 from stillwatch.enforcement.state.cohorts import Cohorts
+from stillwatch.enforcement.state.received import Reports, reports_of
 from stillwatch.enforcement.state.verdict_file import read_verdicts
 from stillwatch.progress import StageClock
 from stillwatch.records.accounts import read_accounts
+from stillwatch.records.indicators import load_indicators
 from stillwatch.records.registry import load_registry
 from stillwatch.records.rejects import Counts
 
@@ -34,6 +36,7 @@ class BacktestRequest:
     policy: Path
     on: Path
     verdicts: Path | None = None
+    received: Path | None = None
     accounts: Path | None = None
     registry: Path | None = None
     labels: Path | None = None
@@ -54,6 +57,7 @@ class _Beside:
 
     policy: Policy
     verdicts: list[Verdict]
+    reports: Reports
     labels: dict[str, Label] | None
     cohorts: Cohorts
 
@@ -67,7 +71,7 @@ def backtest(request: BacktestRequest) -> BacktestResult:
     """
     beside = _read_beside(request)
     policy, clock = beside.policy, StageClock(quiet=request.quiet)
-    bands = _bands(beside.verdicts)
+    bands = _bands(beside.verdicts, beside.reports)
     with tempfile.TemporaryDirectory(prefix="stillwatch-backtest-") as name:
         work = Path(name)
         traffic = read_traffic(request.on, work, bands, clock, texts=_reads_texts(policy))
@@ -79,6 +83,8 @@ def backtest(request: BacktestRequest) -> BacktestResult:
             ) as enforced,
             clock.stage("replay", total=traffic.counts.accepted) as ticker,
         ):
+            for hearing in (written, enforced):
+                hearing.decider.received.replace(beside.reports)
             replay(traffic.in_time_order(ticker), beside.cohorts, (written, enforced), seen)
         outcome = _outcome(request, beside, traffic, (written, enforced), seen)
     return BacktestResult(outcome, traffic.counts)
@@ -91,13 +97,14 @@ def _read_beside(request: BacktestRequest) -> _Beside:
     return _Beside(
         policy=policy,
         verdicts=[] if request.verdicts is None else list(read_verdicts(request.verdicts)),
+        reports=reports_of(() if request.received is None else load_indicators(request.received), 0.0),
         labels=None if request.labels is None else read_labels(request.labels),
         cohorts=Cohorts(policy, {row["account_id"]: row for row in rows}, registry),
     )
 
 
-def _bands(verdicts: list[Verdict]) -> Tokens:
-    named = {int(band, 16) for one in verdicts for band in one.template_bands}
+def _bands(verdicts: list[Verdict], reports: Reports) -> Tokens:
+    named = {int(band, 16) for one in verdicts for band in one.template_bands} | reports.by_band.keys()
     return np.array(sorted(band for band in named if 0 <= band < 2**64), np.uint64)  # no text has another one
 
 
@@ -116,6 +123,7 @@ def _outcome(
         texts=traffic.texts > 0,
         verdicts=request.verdicts is not None,
         bands=any(verdict.template_bands for verdict in beside.verdicts),
+        reports=bool(beside.reports.by_band),
         accounts=request.accounts is not None,
         registry=request.registry is not None,
     )

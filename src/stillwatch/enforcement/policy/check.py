@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from stillwatch.enforcement.model import LEVEL
+from stillwatch.enforcement.model import CAMPAIGN_TEXT, LEVEL, RECEIVED_INDICATOR
 from stillwatch.enforcement.policy.model import EVERYBODY, Cohort, Policy, Rule, When
 
 
@@ -100,8 +100,7 @@ def _rule(rule: Rule) -> Iterator[Fault]:
         yield Fault(place, "allow is what happens without a rule", "use an exemption, or leave the rule out")
     if "allow" in when.verdict:
         yield Fault(place, "an account with the verdict allow has none", "leave allow out of when.verdict")
-    if when.reason_codes and not when.verdict:
-        yield Fault(place, "when.reason_codes narrows a verdict, and none is given", "give when.verdict")
+    yield from _reason_codes(when, place)
     yield from _too_hard(rule, place)
     if rule.action == "block" and rule.longest_s is None and not when.handle:
         yield Fault(place, "a block must end", "give longest_s, in seconds")
@@ -112,6 +111,18 @@ def _rule(rule: Rule) -> Iterator[Fault]:
     for name in ("degrade", "challenge"):
         if getattr(rule, name) is not None and rule.action != name:
             yield Fault(place, f"{name} is given, but the action is another", f'set action = "{name}", or leave it out')
+
+
+def _reason_codes(when: When, place: str) -> Iterator[Fault]:
+    if not when.reason_codes or when.verdict:
+        return
+    if not when.text:
+        hint = "give when.verdict, or when.text"
+        yield Fault(place, "when.reason_codes narrows a verdict or a text, and none is given", hint)
+        return
+    for code in sorted(set(when.reason_codes) - {CAMPAIGN_TEXT, RECEIVED_INDICATOR}):
+        hint = f'a text alone has "{CAMPAIGN_TEXT}" or "{RECEIVED_INDICATOR}"'
+        yield Fault(place, f'no text has the reason "{code}"', hint)
 
 
 def _too_hard(rule: Rule, place: str) -> Iterator[Fault]:
@@ -148,6 +159,8 @@ def _never_matters(rule: Rule, policy: Policy) -> Iterator[Fault]:
 def _implies(narrow: When, wide: When) -> bool:
     """Whether whatever meets `narrow` meets `wide`."""
     triggers = (not wide.text or narrow.text) and (not wide.handle or narrow.handle)
+    if wide.reason_codes and bool(wide.verdict) != bool(narrow.verdict):  # reasons of a text and of a verdict
+        return False
     lists = ("verdict", "limits", "reason_codes", "cohorts", "models", "operations")
     return triggers and all(
         not getattr(wide, name) or (getattr(narrow, name) and set(getattr(narrow, name)) <= set(getattr(wide, name)))

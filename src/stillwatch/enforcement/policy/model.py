@@ -59,10 +59,10 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Attributes:
         verdict: the account's own verdict is one of these.
-        text: the text matches a campaign's frames, whoever sends it.
+        text: the text matches a campaign's frames, whoever sends it, or what other providers reported.
         handle: a reasoning handle is shown outside of the account, session or model that it was born in.
         limits: one of these limits is exceeded.
-        reason_codes: narrows `verdict` to these reasons.
+        reason_codes: narrows `verdict` to these reasons, or `text` where no verdict is given.
     """
 
     verdict: tuple[Action, ...] = ()

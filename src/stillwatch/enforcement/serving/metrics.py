@@ -12,6 +12,7 @@ _LABELS = {
     "decisions_missing": ("adapter",),
     "exchanges": ("outcome",),
     "verdict_files": ("outcome",),
+    "received_files": ("outcome",),
     "http_errors": ("status",),
 }
 _HELP = {
@@ -19,6 +20,7 @@ _HELP = {
     "decisions_missing": "Requests that went without a decision, as the adapters in gateways tell.",
     "exchanges": "Exchanges posted, by what became of them.",
     "verdict_files": "Verdict files found, by what became of them.",
+    "received_files": "Files of received indicators found, by what became of them.",
     "http_errors": "Requests that were answered with an error, by status.",
 }
 
@@ -47,6 +49,8 @@ class Metrics:
         for name, text, value in (
             ("verdicts", "Verdicts held.", len(decider.standings)),
             ("known_bands", "Bands of known campaigns held.", len(decider.texts)),
+            ("received_bands", "Bands that other providers reported held.", len(decider.received)),
+            ("received_not_heard", "Received indicators not heard in full.", len(decider.received.not_heard())),
             ("reasoning_handles", "Births of reasoning handles held.", len(decider.handles)),
             ("cohorts_in_shadow", "Cohorts whose false-positive budget is spent.", len(decider.shadowed_cohorts)),
         ):

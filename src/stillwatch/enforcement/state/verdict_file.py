@@ -11,6 +11,7 @@ from stillwatch.enforcement.decide import Standing
 from stillwatch.enforcement.model import Code
 from stillwatch.enforcement.state.known_texts import KnownTexts
 from stillwatch.enforcement.state.standings import standing_of
+from stillwatch.enforcement.state.watched import Replaced
 from stillwatch.errors import Location, UsageError
 
 
@@ -22,11 +23,10 @@ class Loaded(NamedTuple):
 
 
 class VerdictFile:
-    """Tells when the file was replaced. A file that cannot be read leaves what was read before in force."""
+    """Reads the file when it was replaced. A file that cannot be read leaves what was read before in force."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._replaced = Replaced(path)
 
     def read_if_new(self) -> Loaded | None:
         """Return the verdicts if the file is another one than last time, None if it is the same or absent.
@@ -34,17 +34,12 @@ class VerdictFile:
         Raises:
             UsageError: it holds something else; says which line. The same file is not tried again.
         """
-        try:
-            stat = self._path.stat()
-        except OSError:
+        stat = self._replaced.look()
+        if stat is None:
             return None
-        mark = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if mark == self._seen:
-            return None
-        self._seen = mark
         found: dict[str, Standing] = {}
         texts, at_s = KnownTexts(), stat.st_mtime  # the file's own age: a restart prolongs nothing
-        for verdict in read_verdicts(self._path):
+        for verdict in read_verdicts(self._replaced.path):
             found[verdict.account_id] = standing_of(verdict, at_s)
             texts.add(verdict, at_s)
         return Loaded(found, texts)
