@@ -1,0 +1,81 @@
+"""What `share` prints."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stillwatch.sharing.clearance.clearing import Outcome
+    from stillwatch.sharing.clearance.outbox import Outbox
+
+
+def trace(outbox: "Outbox", made: Any) -> dict[str, Any]:
+    """Return where an object stands: under which rules and by whom it was cleared, and whether a hub has it."""
+    pushed = outbox.pushed.get(made.sha256)
+    state = "not sent" if pushed is None else "sent" if pushed.accepted else f"refused: {pushed.message}"
+    reviewers = {one.by for key in made.released for one in outbox.reviews.of(key) if one.verdict == "release"}
+    return {
+        "object_id": made.object_id,
+        "sha256": made.sha256,
+        "state": state if made.withdrawn is None else f"withdrawal {state}",
+        "rules_version": made.rules_version,
+        "classes": list(made.numbers),
+        "bases": list(made.bases),
+        "released_by": sorted(reviewers),
+        "withdrawn": made.withdrawn,
+        "hub": None if pushed is None else pushed.hub,
+    }
+
+
+def outcomes_as_json(outcomes: list["Outcome"], held: int) -> dict[str, Any]:
+    """Return what became of items, without the values."""
+    return {
+        "items": [
+            {
+                "item": outcome.item_id,
+                "objects": list(outcome.objects),
+                "facts": [
+                    {"field": one.field, "class": one.number, "state": one.state, "why": one.why, "source": one.source}
+                    for one in outcome.rulings
+                ],
+            }
+            for outcome in outcomes
+        ],
+        "held": held,
+    }
+
+
+def print_outcomes(outcomes: list["Outcome"], held: int, out: Path) -> None:
+    """Print what became of each fact of each item."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    for outcome in outcomes:
+        table = Table(
+            "field", "class", "facts", "outcome", "why", title=f"{outcome.item_id}", box=None, title_justify="left"
+        )
+        counted = Counter((one.field, one.number, one.state, one.why) for one in outcome.rulings)
+        for (field, number, state, why), count in counted.items():
+            table.add_row(field, str(number), f"{count:,}", state, why)
+        console.print(table)
+        console.print(f"{len(outcome.objects)} objects may be sent.\n", highlight=False)
+    if not outcomes:
+        console.print("No harvest was found, so there is nothing to clear.")
+    if held:
+        console.print(f"{held:,} facts wait for counsel: stillwatch share review {out}", highlight=False)
+
+
+def print_held(held: list[Any]) -> None:
+    """Print what waits for counsel, with its values."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not held:
+        console.print("Nothing waits for counsel.")
+    for one in held:
+        console.print(f"[bold]{one.key}[/bold] {one.field} (class {one.number}) of {one.item_id}", highlight=False)
+        console.print(f"  value: {one.value}", highlight=False, markup=False)
+        console.print(f"  why held: {one.why}\n  source: {one.source}", highlight=False, markup=False)
+        if one.released_by:
+            console.print(f"  released by: {', '.join(one.released_by)}; one more person is needed", markup=False)

@@ -1,0 +1,178 @@
+"""Push and pull: what was cleared goes to a hub, what others shared comes from it. Both may be killed and run again."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from stillwatch.errors import PolicyRefusedError, RemoteError
+from stillwatch.files import replace_file
+from stillwatch.sharing.clearance.clearing import Clearing
+from stillwatch.sharing.clearance.events import Deleted, Event, Pushed
+from stillwatch.sharing.clearance.outbox import Outbox
+from stillwatch.sharing.indicators import indicators_in
+from stillwatch.sharing.received import Inbox, Received
+from stillwatch.sharing.signing import verify
+from stillwatch.sharing.wire import members
+from stillwatch.sharing.wire.connection import Connection
+from stillwatch.sharing.wire.taxii import Collection, Page, find_collection
+
+RECEIVED = "received.jsonl"
+_OBJECTS, _CORRECTIONS = "objects", "corrections"
+_FRACTION = 6
+
+
+class PushOutcome(NamedTuple):
+    """What became of a push: objects taken, refused with why, kept back with why, and deleted at the hub."""
+
+    taken: int
+    refused: list[tuple[str, str]]
+    waiting: list[str]
+    deleted: int
+
+
+class PullOutcome(NamedTuple):
+    """What came: new objects, those that nobody vouches for, corrections, keys that changed, indicators in force."""
+
+    objects: int
+    unsigned: int
+    corrections: int
+    new_keys: list[str]
+    indicators: int
+
+
+def push(
+    outbox: Outbox, clearing: Clearing, connection: Connection, collection: str, clock: Callable[[], float]
+) -> PushOutcome:
+    """Send what may be sent and was not. What the hub acknowledged is logged before more is sent.
+
+    Raises:
+        RemoteError: the hub cannot be reached; run it again.
+        PolicyRefusedError: an object on the disk is not what was cleared.
+    """
+    ready, waiting = clearing.ready()
+    gone = clearing.to_delete()
+    if not ready and not gone:
+        return PushOutcome(0, [], waiting, 0)
+    target = find_collection(connection, collection)
+    if not target.can_write:
+        raise RemoteError(f"this member may not write to {collection!r}", hint="ask the hub's operator for the role")
+    for object_id in gone:
+        target.delete(object_id)
+        outbox.record([Deleted(ts=clock(), object_id=object_id, hub=connection.url)], clock())
+    members.register_key(connection, outbox.signer)
+    members.sign(connection, outbox.signer, ready)
+    names = {one.sha256: one.object_id for one in ready}
+    taken, refused = 0, []
+    for batch in target.add(ready):
+        now_s = clock()
+        events: list[Event] = [
+            Pushed(
+                ts=now_s,
+                sha256=sent.sha256,
+                hub=connection.url,
+                accepted=sent.message is None,
+                message=(sent.message or "")[:300],
+            )
+            for sent in batch
+        ]
+        outbox.record(events, now_s)
+        taken += sum(sent.message is None for sent in batch)
+        refused += [(names[sent.sha256], sent.message) for sent in batch if sent.message is not None]
+    return PushOutcome(taken, refused, waiting, len(gone))
+
+
+def pull(
+    directory: Path, connection: Connection, collection: str, clock: Callable[[], float], own_id: str | None = None
+) -> PullOutcome:
+    """Fetch what was added since the last pull, and write the indicators that hold now to `received.jsonl`.
+
+    Args:
+        directory: where what was received is kept.
+        connection: the hub.
+        collection: its id, alias or title.
+        clock: tells the time (Unix seconds).
+        own_id: this member, whose own objects come back too and are no news.
+
+    Raises:
+        RemoteError: the hub cannot be reached; run it again.
+    """
+    with Inbox(directory / "received.sqlite") as inbox:
+        source = find_collection(connection, collection)
+        if not source.can_read:
+            raise RemoteError(f"this member may not read {collection!r}", hint="ask the hub's operator for the role")
+        puller = _Puller(inbox, connection, own_id, clock)
+        objects = puller.objects(source)
+        corrected = puller.corrections()
+        found = list(indicators_in(inbox.latest(), inbox.disputed(), clock()))
+        replace_file(directory / RECEIVED, b"".join(msgspec.json.encode(one) + b"\n" for one in found))
+        return PullOutcome(objects, puller.unsigned, corrected, sorted(puller.new_keys), len(found))
+
+
+class _Header(msgspec.Struct):
+    id: str
+    type: str
+    modified: str = ""
+    created: str = ""
+
+    @property
+    def moment(self) -> str:
+        """The version, so written that later versions sort after earlier ones."""
+        whole, _, fraction = (self.modified or self.created).removesuffix("Z").partition(".")
+        return f"{whole}.{fraction:0<{_FRACTION}}"
+
+
+class _Puller:
+    def __init__(self, inbox: Inbox, connection: Connection, own_id: str | None, clock: Callable[[], float]) -> None:
+        self._inbox, self._connection, self._own_id, self._clock = inbox, connection, own_id, clock
+        self._where = connection.url
+        self.unsigned = 0
+        self.new_keys: set[str] = set()
+
+    def objects(self, source: Collection) -> int:
+        name = f"{_OBJECTS} {self._where}{source.path}"
+        new = 0
+        for page in source.pages(self._inbox.cursor(name)):
+            new += self._inbox.keep(self._with_sources(page), {name: page.added_last}, self._clock())
+        return new
+
+    def corrections(self) -> int:
+        name = f"{_CORRECTIONS} {self._where}"
+        new = 0
+        for page, cursor in members.corrections(self._connection, self._inbox.cursor(name)):
+            rows = [(one.object_id, one.kind, one.reason, one.at) for one in page]
+            new += self._inbox.keep_corrections(rows, {name: cursor})
+        return new
+
+    def _with_sources(self, page: Page) -> list[Received]:
+        bodies = {hashlib.sha256(body).hexdigest(): body for body in page.objects}
+        signed = members.signatures(self._connection, list(bodies)) if bodies else {}
+        found = []
+        for sha256, body in bodies.items():
+            told = _header(body)
+            vouched = self._vouched(body, signed.get(sha256))
+            if vouched is None:
+                self.unsigned += 1
+            if vouched is None or vouched != self._own_id:
+                found.append(Received(sha256, told.id, told.type, told.moment, body, vouched))
+        return found
+
+    def _vouched(self, body: bytes, signed: members.Signed | None) -> str | None:
+        if signed is None:
+            return None
+        try:
+            verify(signed.envelope, body, signed.public_key)
+        except PolicyRefusedError:
+            return None
+        if not self._inbox.pin(signed.member_id, signed.public_key):
+            self.new_keys.add(signed.member_id)
+        return signed.member_id
+
+
+def _header(body: bytes) -> _Header:
+    try:
+        return msgspec.json.decode(body, type=_Header)
+    except msgspec.MsgspecError as error:
+        raise RemoteError("the hub served what is no STIX object", hint="tell its operator") from error

@@ -1,0 +1,197 @@
+"""Push and pull against a real hub."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sharing.hubs import BANDS, DAY, NOW, Site, clearing_of, harvest, outbox_of, running_hub
+
+from stillwatch.errors import PolicyRefusedError, RemoteError
+from stillwatch.records.indicators import load_indicators
+from stillwatch.sharing.exchange import RECEIVED, PullOutcome, PushOutcome, pull, push
+from stillwatch.sharing.received import Inbox
+from stillwatch.sharing.signing import Signer
+from stillwatch.sharing.wire import members
+from stillwatch.sharing.wire.connection import TAXII
+from stillwatch.sharing.wire.taxii import Collection, Sent
+
+
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_hub(tmp_path_factory.mktemp("hub"), *(f"m{number}" for number in range(40))) as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Site:
+    """The one hub, with two members that no other test has met."""
+    names = list(shared_site.members)
+    taken = [names.pop(), names.pop()]
+    pair = {new: shared_site.members.pop(old) for new, old in zip(("heron", "osprey"), taken, strict=True)}
+    return shared_site._replace(members=pair)
+
+
+def send(directory: Path, site: Site, *names: str, now_s: float = NOW, until: str = "2026-12-31") -> PushOutcome:
+    with outbox_of(directory, site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox, now_s, until)
+        clearing.clear([harvest(name) for name in names])
+        return push(outbox, clearing, connection, "shared", lambda: now_s)
+
+
+def kept(outbox: Path) -> list[bytes]:
+    """Return the objects of an outbox."""
+    return [line for path in (outbox / "objects").glob("*.jsonl") for line in path.read_bytes().splitlines()]
+
+
+def fetch(directory: Path, site: Site, name: str = "osprey") -> PullOutcome:
+    with site.connection(name) as connection:
+        return pull(directory, connection, "shared", lambda: NOW, site.members[name][0])
+
+
+def ours(directory: Path, site: Site) -> list[Any]:
+    return [one for one in load_indicators(directory / RECEIVED) if one.source == site.members["heron"][0]]
+
+
+def test_what_is_sent_arrives_byte_for_byte_with_who_sent_it(tmp_path: Path, site: Site) -> None:
+    sent = send(tmp_path / "outbox", site, "cmp-1")
+    assert (sent.taken, sent.refused, sent.waiting) == (3, [], [])
+    fetch(tmp_path / "in", site)
+    with Inbox(tmp_path / "in" / "received.sqlite") as inbox:
+        came = {one.sha256: one for one in inbox.latest() if one.source == site.members["heron"][0]}
+    assert sorted(one.raw for one in came.values()) == sorted(kept(tmp_path / "outbox"))
+    (indicator,) = ours(tmp_path / "in", site)
+    assert indicator.template_bands == BANDS
+    assert indicator.confidence == "moderate"
+    assert indicator.campaign_ref is not None
+    assert indicator.cleared is not None
+
+
+def test_a_second_push_sends_nothing_and_a_second_pull_brings_nothing(tmp_path: Path, site: Site) -> None:
+    send(tmp_path / "outbox", site, "cmp-1")
+    assert send(tmp_path / "outbox", site, "cmp-1").taken == 0
+    fetch(tmp_path / "in", site)
+    assert fetch(tmp_path / "in", site).objects == 0
+
+
+def test_own_objects_are_no_news(tmp_path: Path, site: Site) -> None:
+    send(tmp_path / "outbox", site, "cmp-1")
+    fetch(tmp_path / "in", site, "heron")
+    assert ours(tmp_path / "in", site) == []
+
+
+def test_a_push_that_breaks_off_goes_on_where_it_was(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Collection.add
+
+    def broken(self: Collection, objects: Any) -> Iterator[list[Sent]]:
+        yield from whole(self, objects[:2])
+        raise RemoteError("gone")
+
+    monkeypatch.setattr(Collection, "add", broken)
+    with pytest.raises(RemoteError, match="gone"):
+        send(tmp_path / "outbox", site, "cmp-1")
+    monkeypatch.undo()
+    assert send(tmp_path / "outbox", site, "cmp-1").taken == 1
+
+
+def test_a_pull_that_dies_between_pages_loses_and_repeats_nothing(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stillwatch.sharing.wire.taxii.PAGE", 2)
+    send(tmp_path / "outbox", site, "cmp-1", "cmp-2", "cmp-3")
+    keep, pages = Inbox.keep, []
+
+    def dying(self: Inbox, objects: Any, cursors: Any, now_s: float) -> int:
+        pages.append(objects)
+        if len(pages) == 3:
+            raise KeyboardInterrupt
+        return keep(self, objects, cursors, now_s)
+
+    monkeypatch.setattr(Inbox, "keep", dying)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(tmp_path / "in", site)
+    fetch(tmp_path / "in", site)
+    assert len(ours(tmp_path / "in", site)) == 3
+
+
+def test_a_withdrawal_reaches_who_had_pulled(tmp_path: Path, site: Site) -> None:
+    send(tmp_path / "outbox", site, "cmp-1")
+    fetch(tmp_path / "in", site)
+    (indicator,) = ours(tmp_path / "in", site)
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox, NOW + DAY)
+        clearing.withdraw(indicator.indicator_id, by="R. Ames", reason="the accounts were taken over")
+        assert push(outbox, clearing, connection, "shared", lambda: NOW + DAY).taken == 1
+    fetch(tmp_path / "in", site)
+    assert ours(tmp_path / "in", site) == []
+
+
+def test_what_nobody_signed_is_kept_and_not_acted_on(tmp_path: Path, site: Site) -> None:
+    send(tmp_path / "outbox", site, "cmp-1")
+    indicator = next(json.loads(line) for line in kept(tmp_path / "outbox") if b'"type":"indicator"' in line)
+    forged = {**indicator, "id": "indicator--6f9c2f60-3f0a-4b52-9d6e-0d6f4f5b8a11"}
+    with site.connection("osprey") as connection:
+        connection.post("exchange/collections/shared/objects/", json.dumps({"objects": [forged]}).encode(), TAXII)
+    outcome = fetch(tmp_path / "in", site)
+    assert outcome.unsigned >= 1
+    assert [one.indicator_id for one in ours(tmp_path / "in", site)] == [indicator["id"]]
+
+
+def test_what_a_reader_disputes_is_left_out(tmp_path: Path, site: Site) -> None:
+    send(tmp_path / "outbox", site, "cmp-1")
+    fetch(tmp_path / "in", site)
+    (indicator,) = ours(tmp_path / "in", site)
+    with site.connection("osprey") as connection:
+        body = {"object_id": indicator.indicator_id, "kind": "disputed", "reason": "it is our evaluation"}
+        connection.post("v1/corrections", json.dumps(body).encode())
+    assert fetch(tmp_path / "in", site).corrections == 1
+    assert ours(tmp_path / "in", site) == []
+
+
+def test_another_key_of_a_known_member_is_told(tmp_path: Path, site: Site) -> None:
+    send(tmp_path / "outbox", site, "cmp-1")
+    assert fetch(tmp_path / "in", site).new_keys == []
+    (tmp_path / "outbox" / "signing.key").unlink()
+    send(tmp_path / "outbox", site, "cmp-2")
+    assert fetch(tmp_path / "in", site).new_keys == [site.members["heron"][0]]
+
+
+def test_a_basis_that_ended_keeps_back_what_was_cleared_under_it(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing_of(outbox).clear([harvest()])
+        later = clearing_of(outbox, NOW + 2 * DAY, until="2026-03-18")
+        sent = push(outbox, later, connection, "shared", lambda: NOW + 2 * DAY)
+    assert sent.taken == 0
+    assert len(sent.waiting) == 3
+    assert "2026-03-19" in sent.waiting[0]
+
+
+def test_an_object_that_was_changed_on_the_disk_is_not_sent(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        clearing.clear([harvest()])
+        path = next((tmp_path / "outbox" / "objects").glob("*.jsonl"))
+        path.write_bytes(path.read_bytes().replace(b"100-999", b"10-9999"))
+        with pytest.raises(PolicyRefusedError, match="not what was cleared"):
+            push(outbox, clearing, connection, "shared", lambda: NOW)
+
+
+def test_a_signature_of_another_key_counts_for_nothing(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(tmp_path / "outbox", site, "cmp-1")
+    forger = Signer.make(tmp_path / "forger.key")
+    honest = members.signatures
+
+    def forged(connection: Any, digests: Any) -> dict[str, members.Signed]:
+        found = honest(connection, digests)
+        return {
+            sha256: members.Signed(forger.sign(b"{}"), signed.member_id, signed.public_key)
+            for sha256, signed in found.items()
+        }
+
+    monkeypatch.setattr(members, "signatures", forged)
+    assert fetch(tmp_path / "in", site).indicators == 0
