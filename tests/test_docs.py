@@ -187,13 +187,16 @@ def test_command_reference_names_what_the_command_line_takes(command: str) -> No
     }
 
 
+GROUPS = {"decisions", "hub", "hub audit", "hub member", "hub trustee", "policy", "range", "share"}
+
+
 def test_commands_of_the_pages_exist() -> None:
+    grouped = "range|policy|decisions|share|hub(?: member| audit| trustee)?"
+    named = re.compile(rf"(?:^|`|bin/)stillwatch ((?:{grouped}) [a-z]+|[a-z]+(?:-[a-z]+)*)", re.MULTILINE)
     for page in PAGES:
         for code in re.findall(r"```.*?```|`[^`\n]+`", page.read_text("utf-8"), re.DOTALL):
-            for command in re.findall(
-                r"(?:^|`|bin/)stillwatch ((?:range|policy|decisions) [a-z]+|[a-z]+(?:-[a-z]+)*)", code, re.MULTILINE
-            ):
-                assert command in {*COMMANDS, "range", "policy", "decisions"}, page
+            for command in named.findall(code):
+                assert command in {*COMMANDS, *GROUPS}, page
 
 
 def test_make_targets_of_the_pages_exist() -> None:

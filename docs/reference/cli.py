@@ -45,8 +45,16 @@ def _commands() -> Iterator[str]:
     commands["demo"] = _alone(demo)
     commands["range"] = get_command(range_app)
     for name, command in sorted(commands.items()):  # whether or not this process has run a verb before
-        for inner, leaf in getattr(command, "commands", {"": command}).items():
-            yield from _section(f"{name} {inner}".strip(), leaf)
+        yield from _verb(name, command)
+
+
+def _verb(name: str, command: Any) -> Iterator[str]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield from _section(name, command)
+        return
+    for called, leaf in inner.items():
+        yield from _verb(f"{name} {called}", leaf)
 
 
 def _alone(verb: Any) -> Any:
@@ -75,14 +83,13 @@ def _row(name: str, parameter: Any) -> str:
         variable = ""
     else:
         shown = ", ".join(f"`{option}`" for option in parameter.opts)
-        variable = f"`{_variable(name, parameter)}`"
+        variable = f"`{parameter.envvar or _variable(name, parameter)}`"
     return f"| {shown} | {parameter.help or ''} | {_default(parameter)} | {variable} |"
 
 
 def _variable(name: str, parameter: Any) -> str:
-    verb, _, inner = name.partition(" ")
-    called = parameter.name if inner else max(parameter.opts, key=len).lstrip("-").replace("-", "_")
-    return "_".join(filter(None, ("STILLWATCH", verb, inner, called))).replace("-", "_").upper()
+    called = parameter.name if " " in name else max(parameter.opts, key=len).lstrip("-")
+    return "_".join(("STILLWATCH", *name.split(), called)).replace("-", "_").upper()
 
 
 def _default(parameter: Any) -> str:

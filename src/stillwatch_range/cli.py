@@ -52,7 +52,8 @@ def score_run(
     run: Annotated[Path, typer.Option(help="Directory that `stillwatch detect` wrote.")],
     step_hours: Annotated[float, typer.Option(help="Hours between two runs of detection in the replay.")] = 6.0,
     received: Annotated[
-        Path | None, typer.Option(help="verdicts.jsonl of another provider: replay also with its indicators known.")
+        Path | None,
+        typer.Option(help="received.jsonl, or another provider's verdicts.jsonl: replay also with it known."),
     ] = None,
     no_replay: Annotated[
         bool, typer.Option("--no-replay", help="Score the run alone, not how much is harvested before containment.")
@@ -81,7 +82,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed makes the same logs.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """Show detection on two simulated providers, one campaign over both.
+    """Show the whole story on two simulated providers: one detects, clears and shares, the other is warned.
 
     Example: stillwatch demo --seed 11 --out out/demo
     """
@@ -89,19 +90,21 @@ def demo(
     from rich.console import Console
 
     from stillwatch_range.demo import run_demo
-    from stillwatch_range.show import outcome_table
+    from stillwatch_range.show import outcome_table, sharing_table, way_of
 
-    outcomes = run_demo(out, seed)
+    story = run_demo(out, seed)
     if as_json:
-        typer.echo(msgspec.json.encode(outcomes).decode())
+        typer.echo(msgspec.json.encode(story).decode())
         return
     console = Console()
     console.print(
         "Two simulated providers. One campaign harvests both through many accounts, half of whose traffic is "
         "cover; the others are innocent, though some look like it.\n"
     )
-    for outcome in outcomes:
+    for outcome in story.providers:
         console.print(outcome_table(outcome))
         console.print(f"Report: [bold]{outcome.report}[/bold]\n", soft_wrap=True)
+    console.print(way_of(story) + "\n")
+    console.print(sharing_table(story))
     console.print("All of it was simulated; nothing left this machine. On your own logs:")
     console.print("  stillwatch detect LOGS --history EARLIER_LOGS --out out/run", style="bold")

@@ -23,6 +23,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         history_accounts: ordinary accounts before it.
         returning: part of the window's ordinary accounts that are among those of the history.
         days: length of the window, and of the history before it.
+        later: days by which all of it comes later, for a provider that is harvested after another.
         release_day: when a model is released, in days since the window's start, None = half-way in the evening.
         hard_negatives: legitimate heavy users: absent, known from the history, or new in the window.
         metadata: whether exchanges and accounts carry anything but text, time and identifiers.
@@ -38,6 +39,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     history_accounts: int = 1000
     returning: float = 0.0
     days: int = 7
+    later: int = 0
     release_day: float | None = None
     hard_negatives: Literal["none", "known", "new"] = "new"
     metadata: bool = True
@@ -51,7 +53,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.days // 2 + _RELEASE_HOUR / 24 if self.release_day is None else self.release_day
 
     def __post_init__(self) -> None:
-        if not 0 <= self.returning <= 1 or self.days < 1 or min(self.benign_accounts, self.history_accounts) < 0:
+        if (
+            not 0 <= self.returning <= 1
+            or self.days < 1
+            or self.later < 0
+            or min(self.benign_accounts, self.history_accounts) < 0
+        ):
             raise ValueError("returning lies in [0, 1], days is at least 1, accounts are not negative")
         if self.release_day is not None and not 0 <= self.release_day <= self.days:
             raise ValueError("release_day lies in the window")

@@ -1,7 +1,7 @@
 """Scenarios as data, and the labelled window that one of them and a seed make."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stillwatch_range.corpora import read_corpora
@@ -44,7 +44,8 @@ def build_window(material: Material, out: Path, scenario: Scenario, seed: int) -
         UsageError: the material is too small for the scenario, or the scenario names what is not in it.
     """
     out.mkdir(parents=True, exist_ok=True)
-    opening = round(_OPENING.timestamp()) * SECOND_US
+    opening_day = _OPENING + timedelta(days=scenario.later)
+    opening = round(opening_day.timestamp()) * SECOND_US
     cast = populate(material, scenario, seed, opening)
     before = Period(opening, scenario.days)
     window = Period(before.end_us, scenario.days)
@@ -60,7 +61,7 @@ def build_window(material: Material, out: Path, scenario: Scenario, seed: int) -
     for name, table in zip(("history", "window"), tables, strict=True):
         write_exchanges(table, out / name)
     truth = label(cast.accounts, cast.families, recorders[1].harvested)
-    write_side_files(out, cast.accounts, _OPENING, (_RELEASED_MODEL, release_us), metadata=scenario.metadata)
+    write_side_files(out, cast.accounts, opening_day, (_RELEASED_MODEL, release_us), metadata=scenario.metadata)
     write_harvest(recorders[1].harvested, out / "harvest_ids.jsonl.gz")
     write_truth(truth, out / "truth.json")
     return truth

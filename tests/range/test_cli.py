@@ -10,7 +10,8 @@ from stillwatch.detection.run import detect
 from stillwatch.errors import UsageError
 from stillwatch_range import demo as story
 from stillwatch_range.cli import app, demo
-from stillwatch_range.demo import Outcome, Row
+from stillwatch_range.demo import Outcome, Protection, Row, Story
+from stillwatch_range.relay import Relayed
 from stillwatch_range.truth import TrueAccount, Truth, write_truth
 
 RUNNER = CliRunner()
@@ -82,7 +83,11 @@ def test_build_says_what_it_planted(corpora: Path, tmp_path: Path) -> None:
 def told(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     row = Row(planted="ordinary customers", accounts=10, innocent=True, found={}, acted_on=0)
     outcome = Outcome(provider="heron", exchanges=50, rows=[row], report="somewhere/report.html")
-    monkeypatch.setattr(story, "run_demo", lambda out, seed: [outcome] if (str(out), seed) == ("here", 4) else [])
+    other = Outcome(provider="osprey", exchanges=40, rows=[row], report="elsewhere/report.html")
+    way = Relayed(left=3, held=2, withheld=4, released=2, objects=5, indicators=1, received="r.jsonl")
+    alone, warned = (Protection(harvested=part, refused=0, innocent=9) for part in (0.5, 0.25))
+    whole = Story(providers=[outcome, other], relayed=way, alone=alone, warned=warned, step_hours=24.0)
+    monkeypatch.setattr(story, "run_demo", lambda out, seed: {("here", 4): whole}[str(out), seed])
     verb = typer.Typer()
     verb.command()(demo)
     return verb
@@ -93,10 +98,12 @@ def test_the_demo_prints_its_table_the_report_and_what_to_run_next(told: typer.T
     assert done.exit_code == 0
     assert "Provider heron: 50 exchanges" in done.stdout
     assert "Report: somewhere/report.html" in done.stdout
+    assert "two persons release 2" in " ".join(done.stdout.split())
+    assert "25.0%" in done.stdout
     assert "stillwatch detect LOGS" in done.stdout
 
 
 def test_the_demo_prints_json_and_nothing_else(told: typer.Typer) -> None:
     done = RUNNER.invoke(told, ["--out", "here", "--seed", "4", "--json"])
-    (outcome,) = json.loads(done.stdout)
+    outcome = json.loads(done.stdout)["providers"][0]
     assert outcome["rows"][0]["planted"] == "ordinary customers"

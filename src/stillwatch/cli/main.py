@@ -18,9 +18,13 @@ from stillwatch import __version__
 from stillwatch.cli.decisions import decisions
 from stillwatch.cli.detect import detect
 from stillwatch.cli.dev_gateway import dev_gateway
+from stillwatch.cli.hub import hub
+from stillwatch.cli.hub_audit import audit
+from stillwatch.cli.hub_trustee import trustee
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.policy import policy
 from stillwatch.cli.serve import serve
+from stillwatch.cli.share import share
 from stillwatch.cli.sketch import sketch
 from stillwatch.config import CONFIG_FILE, check_config, load_config
 from stillwatch.errors import StillwatchError, UsageError
@@ -67,6 +71,10 @@ app.command("serve")(serve)
 app.command("sketch")(sketch)
 app.add_typer(policy, name="policy")
 app.add_typer(decisions, name="decisions")
+hub.add_typer(audit, name="audit")
+hub.add_typer(trustee, name="trustee")
+app.add_typer(hub, name="hub")
+app.add_typer(share, name="share")
 
 
 def _add_verbs() -> None:

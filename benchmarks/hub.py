@@ -1,0 +1,250 @@
+"""What a hub carries: durable posts, pages, small requests, bytes kept, and whether a page costs the same at any size.
+
+    .venv/bin/python benchmarks/hub.py                                  SQLite
+    .venv/bin/python benchmarks/hub.py --database-url postgresql://…    an empty database
+
+The service is the real one, in a process of its own; its CPU is read from the system. Clients are threads of this
+process, on the same machine, so they take a part of it. --sizes fills a second hub without HTTP and times its pages.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+
+from stillwatch.hub.collections import find_collection
+from stillwatch.hub.hub import Hub, open_hub
+from stillwatch.hub.intake import Intake
+from stillwatch.hub.members import Member, add_member
+from stillwatch.hub.storage.pages import Filter, read_page
+from stillwatch.sharing.objects.extensions import SHARING
+
+TAXII = "application/taxii+json;version=2.1"
+OBJECTS = "/exchange/collections/shared/objects/"
+HUB = [str(Path(sys.executable).with_name("stillwatch")), "hub"]
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Served(NamedTuple):
+    """A running hub."""
+
+    port: int
+    pid: int
+    token: str
+
+    def cpu_s(self) -> float:
+        """Return the CPU time that it has used, with that of its children."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+class Load(NamedTuple):
+    """What a load came to. `each` has the seconds of each request."""
+
+    wall_s: float
+    cpu_s: float
+    each: list[float]
+
+    def at(self, share: float) -> float:
+        """Return a quantile of the requests, in milliseconds."""
+        ordered = sorted(self.each)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1000
+
+
+def main() -> None:
+    """Run, print."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as work, serving(Path(work), options.database_url) as served:
+        measure_posts(served, options.objects)
+        measure_reads(served)
+        measure_storage(Path(work), options.database_url, options.objects)
+    for size in options.sizes:
+        with tempfile.TemporaryDirectory() as work, open_hub(Path(work)) as hub:
+            measure_size(hub, size)
+
+
+def measure_posts(served: Served, objects: int) -> None:
+    """Post batches of 1,000 from one client, then from four."""
+    for posters in (1, 4):
+        count = objects // 2 // 1000
+        bodies = [json.dumps({"objects": [an_object(n) for n in range(1000)]}).encode() for _ in range(count)]
+        load = run_load(served, posters, bodies, "POST", OBJECTS)
+        rate, cpu = count * 1000 / load.wall_s, load.cpu_s / count
+        print(
+            f"post   {posters} posters: {rate:8,.0f} objects/s, CPU {cpu:.3f} s per 1,000, p99 {load.at(0.99):.0f} ms"
+        )
+
+
+def measure_reads(served: Served) -> None:
+    """Read pages of 1,000, and of one."""
+    for clients in (1, 8):
+        load = run_load(served, clients, [None] * 200, "GET", OBJECTS)
+        line = f"{200 / load.wall_s:.0f} pages/s, p50 {load.at(0.5):.0f} ms, p99 {load.at(0.99):.0f} ms"
+        print(f"page   {clients} clients: {line}, CPU {load.cpu_s / 200 * 1000:.1f} ms per page")
+    load = run_load(served, 8, [None] * 3000, "GET", OBJECTS + "?limit=1")
+    line = f"{3000 / load.wall_s:.0f} requests/s, p50 {load.at(0.5):.1f} ms, p99 {load.at(0.99):.1f} ms"
+    print(f"limit=1 8 clients: {line}, CPU {load.cpu_s / 3000 * 1000:.2f} ms per request")
+
+
+def measure_storage(data: Path, url: str | None, objects: int) -> None:
+    """Say how many bytes are kept for each byte of an object."""
+    with open_size(data, url) as (kept, raw):
+        print(f"bytes  {kept / objects:,.0f} kept per object of {raw / objects:,.0f}: {kept / raw:.2f}")
+
+
+@contextlib.contextmanager
+def open_size(data: Path, url: str | None) -> Iterator[tuple[int, int]]:
+    """Yield the bytes that database and log take, and those of the objects in them."""
+    from stillwatch.hub.hub import open_storage  # noqa: PLC0415 - only here
+
+    if url is None:
+        with contextlib.closing(sqlite3.connect(data / "hub.sqlite")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else a part of it still lies in the log beside it
+    with open_storage(data, url) as storage, storage.reading() as db:
+        raw = int(db.execute(text("SELECT sum(size) FROM hub_object")).scalar_one())
+        if db.dialect.name == "postgresql":
+            kept = int(db.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+            kept -= 7_500_000  # what an empty database takes
+        else:
+            kept = (data / "hub.sqlite").stat().st_size
+        kept += sum(file.stat().st_size for file in (data / "log").rglob("*") if file.is_file())
+        yield kept, raw
+
+
+def measure_size(hub: Hub, size: int) -> None:
+    """Fill a hub, one object in a hundred for one member alone and the rest for another, and time pages of 1,000."""
+    owner, few, most = _members(hub)
+    fast = Intake(hub.storage, _Anything())
+    for start in range(0, size, 5000):
+        batch = [
+            json.dumps(an_object(n, few if n % 100 == 0 else most)).encode()
+            for n in range(start, min(start + 5000, size))
+        ]
+        post = fast.inspect(batch)
+        with hub.storage.writing() as db:
+            collection = find_collection(db, "shared")
+            assert collection is not None  # noqa: S101 - every hub has it
+            fast.store(db, collection, owner, post)
+    for name, reader in (("99 %", most), ("1 %", few)):
+        times = []
+        with hub.storage.reading() as db:
+            after = -1
+            for _ in range(30):
+                begun = time.perf_counter()
+                page = read_page(db, 1, reader.number, Filter(), after=after, limit=1000)
+                times.append((time.perf_counter() - begun) / len(page.found) * 1000)
+                after = page.found[-1].seq if page.more else -1
+        print(f"size   {size:9,} objects, {name:>4} visible: {sorted(times)[15] * 1000:6.2f} ms per 1,000 objects")
+
+
+class _Anything:
+    def errors(self, _raw: bytes, _decoded: object) -> list[str]:
+        """Find nothing wrong."""
+        return []
+
+
+def _members(hub: Hub) -> tuple[Member, Member, Member]:
+    with hub.storage.writing() as db:
+        return tuple(add_member(db, name, "member", hub.storage.now()) for name in ("owner", "few", "most"))  # type: ignore[return-value]
+
+
+def run_load(served: Served, clients: int, bodies: list[Any], method: str, path: str) -> Load:
+    """Send requests from several clients at once."""
+    waiting = list(bodies)
+    each: list[float] = []
+    headers = {"Authorization": f"Bearer {served.token}", "Accept": TAXII, "Content-Type": TAXII}
+
+    def work() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=120)
+        while True:
+            try:
+                body = waiting.pop()
+            except IndexError:
+                return
+            begun = time.perf_counter()
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            each.append(time.perf_counter() - begun)
+            if answer.status not in {200, 202}:
+                raise SystemExit(f"{answer.status}")
+
+    cpu, begun = served.cpu_s(), time.perf_counter()
+    together(clients, work)
+    return Load(time.perf_counter() - begun, served.cpu_s() - cpu, each)
+
+
+def together(count: int, work: Callable[[], None]) -> None:
+    """Run the same in several threads and wait for all."""
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+
+def an_object(number: int, reader: Member | None = None) -> dict[str, Any]:
+    """Return an object of some 890 bytes, in the mix of the peers' figures."""
+    day = f"2026-{number % 12 + 1:02d}-{number % 28 + 1:02d}T00:00:00.000Z"
+    common = {"spec_version": "2.1", "created": day, "modified": day, "confidence": 50}
+    common["created_by_ref"] = "identity--4b3b4c0e-7d6e-4f5e-9e7b-0f6d5a1b2c3d"
+    if reader is not None:
+        common["extensions"] = {SHARING: {"extension_type": "property-extension", "recipients": [reader.member_id]}}
+    kind = number % 20
+    if kind < 14:
+        value = f"{random.randbytes(8).hex()}.example.net"
+        own: dict[str, Any] = {
+            "type": "indicator",
+            "pattern_type": "stix",
+            "pattern": f"[domain-name:value = '{value}']",
+            "valid_from": day,
+            "indicator_types": ["anomalous-activity"],
+        }
+    elif kind < 17:
+        own = {"type": "sighting", "sighting_of_ref": f"indicator--{uuid.uuid4()}", "count": number % 90 + 1}
+    else:
+        own = {"type": "relationship", "relationship_type": "related-to"}
+        own |= {"source_ref": f"indicator--{uuid.uuid4()}", "target_ref": f"campaign--{uuid.uuid4()}"}
+    made = {**common, **own, "id": f"{own['type']}--{uuid.uuid4()}"}
+    made["description"] = " ".join(f"word{random.randrange(10_000)}" for _ in range((890 - len(json.dumps(made))) // 9))
+    return made
+
+
+@contextlib.contextmanager
+def serving(data: Path, url: str | None) -> Iterator[Served]:
+    """Yield a hub with one member; it is gone afterwards."""
+    where = ["--data-dir", str(data), "--json", *(["--database-url", url] if url else [])]
+    made = json.loads(subprocess.check_output([*HUB, "member", "add", "bench", *where]))
+    with subprocess.Popen([*HUB, "serve", "--port", "0", *where], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            port = json.loads(process.stdout.readline())["port"]
+            yield Served(port, process.pid, made["token"])
+        finally:
+            process.terminate()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database-url")
+    parser.add_argument("--objects", type=int, default=40_000)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Anonymous contribution: an object that is served in the hub's name, and that names its contributor nowhere.
+
+The hub keeps whose it is, so that its contributor alone can change or withdraw it. Nobody else is told: not by a
+status, an error, a header, a signature, a proposal or a correction, and not by what lies beside it in time.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from stillwatch.sharing.objects.extensions import SHARING
+
+
+class _Candidate(Protocol):
+    @property
+    def item(self) -> dict[str, Any]: ...
+
+
+class _Ready(Protocol):
+    @property
+    def candidate(self) -> _Candidate: ...
+
+
+_Item = TypeVar("_Item", bound=_Ready)
+
+
+def is_anonymous(item: Mapping[str, Any]) -> bool:
+    """Whether the contributor of a valid object asks to stay unnamed."""
+    return bool(item.get("extensions", {}).get(SHARING, {}).get("anonymous", False))
+
+
+def refusal(item: Mapping[str, Any], owner: str, hub: str) -> str | None:
+    """Return why a valid object cannot be taken as it is marked; None where it can.
+
+    Args:
+        item: the object, decoded.
+        owner: member id of its contributor.
+        hub: the identity that stands for contributors who are not named.
+    """
+    claimed = item.get("created_by_ref")
+    if not is_anonymous(item):
+        return "created_by_ref: the hub's identity is for anonymous objects" if claimed == hub else None
+    if claimed != hub and (claimed is not None or "created" in item):  # an observable has no creator
+        return f"created_by_ref: an anonymous object has {hub}"
+    if owner.encode() in msgspec.json.encode(item):
+        return "it is to be anonymous and names its contributor"
+    return None
+
+
+def apart(ready: Sequence[_Item]) -> list[list[_Item]]:
+    """Return the objects of a post in groups that nothing ties to one another: each anonymous one is on its own.
+
+    A group gets a moment, an audit leaf and a receipt of its own. The named ones stay together and come first.
+    """
+    named = [one for one in ready if not is_anonymous(one.candidate.item)]
+    hidden = [[one] for one in ready if is_anonymous(one.candidate.item)]
+    return [named, *hidden] if named else hidden

@@ -1,0 +1,1 @@
+"""The hub's member API below `/v1/`."""

@@ -1,0 +1,47 @@
+"""The hub as an ASGI application."""
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stillwatch.hub.api.routes import holder_operations
+from stillwatch.hub.api.routes import operations as api_operations
+from stillwatch.hub.auth import Authenticator
+from stillwatch.hub.http import JSON, TAXII, Answer, Door, HubError, problem
+from stillwatch.hub.hub import Hub
+from stillwatch.hub.operations import Operation, document, routes_of
+from stillwatch.hub.taxii.routes import operations as taxii_operations
+
+
+def make_app(hub: Hub, authenticator: Authenticator, public_url: str | None = None) -> Starlette:
+    """Return the application."""
+    return compose(hub, authenticator, public_url, [*taxii_operations(hub), *api_operations(hub)])
+
+
+def make_trustee_app(hub: Hub, authenticator: Authenticator, public_url: str | None = None) -> Starlette:
+    """Return the application of a trustee, who holds a share of the hub's key: its token service alone."""
+    return compose(hub, authenticator, public_url, holder_operations(hub))
+
+
+def compose(
+    hub: Hub, authenticator: Authenticator, public_url: str | None, operations: Sequence[Operation]
+) -> Starlette:
+    """Return an application of operations and the document that describes them."""
+    door = Door(authenticator.member_of, hub.limits.body, public_url)
+    told = msgspec.json.encode(document(operations))
+    itself = Operation("/openapi.json", "get", "This document.", lambda _call: Answer(told))
+    return Starlette(
+        routes=routes_of([*operations, itself], door),
+        exception_handlers={HTTPException: _absent},
+    )
+
+
+async def _absent(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    headers = error.headers if isinstance(error, HTTPException) else None
+    media_type = JSON if request.url.path.startswith("/v1/") else TAXII
+    return problem(HubError(status, f"{request.method} is not possible here", "", headers), media_type)

@@ -1,0 +1,1 @@
+"""TAXII 2.1 (OASIS) over what the hub keeps."""

@@ -1,0 +1,91 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from stillwatch.cli.hub import hub
+from stillwatch.errors import StillwatchError, UsageError
+from stillwatch.hub.hub import open_storage
+from stillwatch.hub.members import find_token
+
+
+def run(*arguments: str | Path, code: int = 0) -> Any:
+    result = CliRunner().invoke(hub, [str(one) for one in arguments])
+    if isinstance(result.exception, StillwatchError):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+def made(data: Path, *arguments: str) -> dict[str, str]:
+    told: dict[str, str] = json.loads(run("member", *arguments, "--data-dir", data, "--json").stdout)
+    return told
+
+
+def is_good(data: Path, token: str) -> bool:
+    with open_storage(data) as storage, storage.reading() as db:
+        return find_token(db, token, storage.now()) is not None
+
+
+def test_a_member_gets_an_id_and_a_token(tmp_path: Path) -> None:
+    told = made(tmp_path, "add", "Lab North")
+    assert told.keys() == {"member_id", "token"}
+    assert told["member_id"].startswith("identity--")
+    assert is_good(tmp_path, told["token"])
+
+
+def test_only_the_digest_of_a_token_is_kept(tmp_path: Path) -> None:
+    token = made(tmp_path, "add", "north")["token"]
+    assert not any(token.encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_the_list_leaves_the_hub_itself_out(tmp_path: Path) -> None:
+    made(tmp_path, "add", "north", "--role", "reader")
+    listed = json.loads(run("member", "list", "--data-dir", tmp_path, "--json").stdout)["members"]
+    assert [(one["name"], one["role"]) for one in listed] == [("north", "reader")]
+    assert "reader" in run("member", "list", "--data-dir", tmp_path).stdout
+
+
+def test_rotation_overlaps(tmp_path: Path) -> None:
+    old = made(tmp_path, "add", "north")["token"]
+    new = made(tmp_path, "rotate", "north")["token"]
+    assert is_good(tmp_path, old)
+    last = made(tmp_path, "rotate", "north", "--overlap-hours", "0")["token"]
+    assert [is_good(tmp_path, one) for one in (old, new, last)] == [False, False, True]
+
+
+def test_removal_ends_every_token(tmp_path: Path) -> None:
+    told = made(tmp_path, "add", "north")
+    assert made(tmp_path, "remove", told["member_id"]) == {"member_id": told["member_id"]}
+    assert not is_good(tmp_path, told["token"])
+    assert made(tmp_path, "add", "north")["member_id"] != told["member_id"]
+
+
+def test_the_token_alone_goes_to_standard_output(tmp_path: Path) -> None:
+    result = run("member", "add", "north", "--data-dir", tmp_path, "--days", "1")
+    assert is_good(tmp_path, result.stdout.strip())
+    assert "shown once" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("member", "add", "a:b"),
+        ("member", "add", ""),
+        ("member", "add", "hub"),
+        ("member", "add", "north", "--role", "owner"),
+        ("member", "remove", "nobody"),
+        ("member", "remove", "hub"),
+        ("member", "rotate", "nobody"),
+        ("member", "list", "--database-url", "mysql://root@127.0.0.1/x"),
+        ("member", "list", "--database-url", "::"),
+        ("serve", "--api-root", "v1"),
+        ("serve", "--api-root", "A/B"),
+        ("serve", "--oidc-issuer", "https://id.example"),
+    ],
+)
+def test_wrong_use(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError):
+        run(*arguments, "--data-dir", tmp_path)

@@ -1,0 +1,110 @@
+import contextlib
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, select
+from tests.hub.site import NOW
+
+from stillwatch.errors import UsageError
+from stillwatch.hub.storage import schema
+from stillwatch.hub.storage.engine import open_engine, sqlite_url
+from stillwatch.hub.storage.storage import Storage, StoreUnavailableError
+
+
+def opened(data: Path, database: str | None) -> Storage:
+    return Storage(sqlite_url(data) if database is None else database, lambda: NOW)
+
+
+def test_what_was_written_is_there_after_a_restart(tmp_path: Path, database: str | None) -> None:
+    one = opened(tmp_path, database)
+    with one.writing() as db:
+        assert [one.audit(db, "a"), one.audit(db, "b", root="00")] == [0, 1]
+    secret = one.secret("x")
+    one.close()
+    again = opened(tmp_path, database)
+    with again.reading() as db:
+        leaves = [msgspec.json.decode(data) for data in db.scalars(select(schema.leaf.c.data))]
+    assert leaves == [{"kind": "a", "ts": int(NOW)}, {"kind": "b", "root": "00", "ts": int(NOW)}]
+    assert again.secret("x") == secret != again.secret("y")
+    again.close()
+
+
+def test_a_block_that_fails_leaves_nothing(tmp_path: Path, database: str | None) -> None:
+    storage = opened(tmp_path, database)
+    with contextlib.suppress(ZeroDivisionError), storage.writing() as db:
+        storage.audit(db, "a")
+        storage.take(db, "n", 0, 5)
+        _ = 1 / 0
+    with storage.writing() as db:
+        assert storage.audit(db, "b") == 0
+        assert storage.take(db, "n", 0, 5) == 0
+    storage.close()
+
+
+def test_numbers_are_given_once_and_only_grow(tmp_path: Path, database: str | None) -> None:
+    storage = opened(tmp_path, database)
+    taken: list[int] = []
+
+    def take() -> None:
+        for _ in range(10):
+            with storage.writing() as db:
+                taken.append(storage.take(db, "n", 7, 3))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sorted(taken) == list(range(7, 7 + 3 * 40, 3))
+    with storage.writing() as db:
+        assert storage.take(db, "n", 10_000, 1) == 10_000
+        assert storage.take(db, "n", 0, 1) == 10_001
+    storage.close()
+
+
+def test_a_reader_sees_what_is_committed_and_no_more(tmp_path: Path, database: str | None) -> None:
+    storage = opened(tmp_path, database)
+    with storage.writing() as db:
+        storage.audit(db, "a")
+        with storage.reading() as other:
+            assert other.execute(select(schema.leaf)).first() is None
+    storage.close()
+
+
+def test_others_may_add_tables_of_their_own(tmp_path: Path, database: str | None) -> None:
+    own = MetaData()
+    table = Table("hub_own", own, Column("n", Integer, primary_key=True))
+    storage = opened(tmp_path, database)
+    for _ in range(2):
+        storage.create(own)
+    with storage.writing() as db:
+        db.execute(table.insert().values(n=1))
+    storage.close()
+
+
+def test_the_tables_of_another_version_are_refused(tmp_path: Path, database: str | None) -> None:
+    storage = opened(tmp_path, database)
+    with storage.writing() as db:
+        db.execute(schema.setting.update().where(schema.setting.c.name == "format").values(value=b"0"))
+    storage.close()
+    with pytest.raises(UsageError, match="another version"):
+        opened(tmp_path, database)
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "hub.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnavailableError):
+        opened(tmp_path, None)
+
+
+def test_a_database_that_is_not_there() -> None:
+    with pytest.raises(StoreUnavailableError):
+        Storage("postgresql://nobody@127.0.0.1:1/none", lambda: NOW)
+
+
+@pytest.mark.parametrize("url", ["mysql://x@127.0.0.1/y", "no url"])
+def test_a_url_that_is_none_of_ours(url: str) -> None:
+    with pytest.raises(UsageError):
+        open_engine(url)
