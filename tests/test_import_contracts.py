@@ -34,6 +34,7 @@ PLANTED = [
     ),
     ("sharing", "stillwatch/sharing/objects/tlp.py", "import stillwatch.sharing.matching.epochs"),
     ("sharing", "stillwatch/sharing/received.py", "import stillwatch.sharing.exchange"),
+    ("inside-hub", "stillwatch/hub/visibility.py", "import stillwatch.hub.taxii.query"),
     ("hub", "stillwatch/hub/visibility.py", "import stillwatch.records.exchange"),
     ("hub", "stillwatch/hub/intake.py", "import stillwatch.sharing.clearance.model"),
     ("hub", "stillwatch/sharing/signing.py", "import stillwatch.features.window"),

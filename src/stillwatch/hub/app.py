@@ -31,7 +31,7 @@ def compose(
     hub: Hub, authenticator: Authenticator, public_url: str | None, operations: Sequence[Operation]
 ) -> Starlette:
     """Return an application of operations and the document that describes them."""
-    door = Door(authenticator.member_of, hub.limits.body, public_url)
+    door = Door(authenticator.member_of, hub.limits.body, hub.storage.reading, public_url)
     told = msgspec.json.encode(document(operations))
     itself = Operation("/openapi.json", "get", "This document.", lambda _call: Answer(told))
     return Starlette(

@@ -29,6 +29,9 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
         return member.role != "reader"
 
 
+_ALL = select(schema.collection).order_by(schema.collection.c.id)
+
+
 def make_collections(db: Connection) -> None:
     """Make the two collections of a new hub."""
     if list_collections(db):
@@ -43,8 +46,7 @@ def make_collections(db: Connection) -> None:
 
 def list_collections(db: Connection) -> list[Collection]:
     """Return all collections in the order of their ids, as the interoperability document wants."""
-    rows = db.execute(select(schema.collection).order_by(schema.collection.c.id))
-    return [Collection(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's name for it
+    return [Collection(**row._mapping) for row in db.execute(_ALL)]  # noqa: SLF001 - SQLAlchemy's name for it
 
 
 def find_collection(db: Connection, name: str) -> Collection | None:

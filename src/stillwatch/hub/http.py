@@ -1,8 +1,10 @@
 """How the hub speaks HTTP: one call of a member in, one answer out, errors in one shape."""
 
 import gzip
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import anyio
@@ -76,14 +78,21 @@ class Door:
     Args:
         member_of: who asks, by the headers of the request; blocks; raises HubError.
         most_bytes: the longest body that is read.
+        reading: a transaction in which a request that only reads is known and answered.
         public_url: how members reach the hub; None takes what they called it by.
     """
 
     def __init__(
-        self, member_of: Callable[[Mapping[str, str]], Member], most_bytes: int, public_url: str | None = None
+        self,
+        member_of: Callable[[Mapping[str, str]], Member],
+        most_bytes: int,
+        reading: Callable[[], AbstractContextManager[object]],
+        public_url: str | None = None,
     ) -> None:
         self._member_of, self._most_bytes, self._public_url = member_of, most_bytes, public_url
-        self._readers = anyio.CapacityLimiter(2)  # more threads only wait for one another's turn at the interpreter
+        self._reading = reading
+        # More threads than cores would only wait for one another's turn at the interpreter.
+        self._readers = anyio.CapacityLimiter(max(2, os.cpu_count() or 2))
         self._writers = anyio.CapacityLimiter(4)  # a queue of posts does not keep readers waiting
 
     def opens_to(self, handler: Handler, media_type: str) -> Callable[[Request], Awaitable[Response]]:
@@ -109,10 +118,15 @@ class Door:
             known = await anyio.to_thread.run_sync(self._member_of, headers, limiter=self._readers)
         body = b"" if reads else await self._body(request)
 
-        def run() -> Response:
-            member = self._member_of(headers) if known is None else known
+        def answer(member: Member) -> Response:
             call = Call(member, body, request.path_params, _query(request), headers, self._base(request))
             return _response(handler(call), headers)
+
+        def run() -> Response:
+            if known is not None:
+                return answer(known)
+            with self._reading():
+                return answer(self._member_of(headers))
 
         return await anyio.to_thread.run_sync(run, limiter=limiter)
 

@@ -38,6 +38,7 @@ class Storage:
         self.engine = open_engine(url)
         self.clock = clock
         self._turn = threading.Lock()
+        self._here = threading.local()
         try:
             self.create(schema.METADATA)
             with self.writing() as db:
@@ -61,13 +62,21 @@ class Storage:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yield a connection that sees only what is committed.
+        """Yield a connection that sees only what is committed. Within a block it is the block's own, in one snapshot.
 
         Raises:
             StoreUnavailableError: the database is lost.
         """
+        held: Connection | None = getattr(self._here, "db", None)
+        if held is not None:
+            yield held
+            return
         with _told_apart(), self.engine.connect() as db, db.begin():
-            yield db
+            self._here.db = db
+            try:
+                yield db
+            finally:
+                self._here.db = None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -78,6 +87,7 @@ class Storage:
         Raises:
             StoreUnavailableError: the database is lost; whether the block took effect is not known.
         """
+        self._here.db = None  # what a block around this one reads after it sees what this one wrote
         with self._turn, _told_apart(), self.engine.connect() as made:
             db = made.execution_options(**WRITES)
             with db.begin():
