@@ -36,8 +36,11 @@ def test_a_log_that_holds(log: Path, tmp_path: Path) -> None:
         assert said.exit_code == 0
         told = json.loads(said.stdout)
         assert (told["size"], told["time"], told["key"], told["checkpoints"]) == (300, NOW, PUBLIC.text, 2)
-    assert f"300 signed entries of 300, unchanged; signed at {NOW:.0f}" in run(log.parent, "--key", key).stderr
-    assert "signatures were not checked" in run(log).stderr
+    assert f"300 entries of 300, unchanged; signed at {NOW:.0f}" in run(log.parent, "--key", key).stderr
+    assert "no signature was checked" in run(log).stderr
+    (tmp_path / "hub/log.pub").write_text(f"{PUBLIC.text}\n")
+    assert "lies beside the log" in run(log.parent).stderr
+    assert json.loads(run(log, "--json").stdout)["key"] == PUBLIC.text
 
 
 def test_a_log_that_does_not_hold(log: Path, tmp_path: Path) -> None:

@@ -282,3 +282,19 @@ def test_two_members_learn_their_overlap_and_log_it_first(tmp_path: Path) -> Non
         assert json.loads(verified.stdout)["entries"] == 2
     again = run("ask", tmp_path / "a", "--identifiers", tmp_path / "a.jsonl", "--channel", channel, "--by", "A")
     assert isinstance(again.exception, UsageError)
+
+
+@pytest.mark.parametrize("verb", ["review", "status", "push"])
+def test_a_directory_that_is_no_outbox_is_told(verb: str, tmp_path: Path) -> None:
+    more = ("--hub", "https://h.example", "--token", "t") if verb == "push" else ()
+    wrong = run(verb, tmp_path / "typo", *more)
+    assert isinstance(wrong.exception, UsageError)
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    made = tmp_path / "file" / "out"
+    assert isinstance(run("clear", findings(tmp_path / "run"), "--out", made).exception, UsageError)
+    pulled = run("pull", "--hub", "https://h.example", "--token", "t", "--out", made)
+    assert isinstance(pulled.exception, UsageError)

@@ -32,25 +32,31 @@ def verify(
 ) -> None:
     """Check every entry, tile and checkpoint of a log offline; one that does not hold ends with exit code 5.
 
-    Give the checkpoints that you or a witness kept: only they show a log that was cut, or rewritten by who has its key.
+    Give the key and the checkpoints that you or a witness kept: only they show a log that was cut, or rewritten by who
+    has its key. Without --key the public key that lies beside the log is taken, and said to be.
 
     Example: stillwatch hub audit verify /var/lib/hub --key hub.pub --checkpoint monday.txt
     """
     import msgspec
 
+    from stillwatch.transparency.keys import verifying_key_of
     from stillwatch.transparency.verify import verify_log
 
+    log = _log_below(directory)
+    beside = verifying_key_of(log)
+    given = key if key is not None else str(beside) if beside.is_file() else None
     found = verify_log(
-        _log_below(directory),
-        None if key is None else _read_key(key),
+        log,
+        None if given is None else _read_key(given),
         {str(path): _read_checkpoint(path) for path in checkpoint or ()},
     )
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
     elif found.key is None:
-        typer.echo(f"{found.size:,} signed entries, unchanged; signatures were not checked: no --key", err=True)
+        typer.echo(f"{found.size:,} entries, unchanged; no signature was checked: there is no key", err=True)
     else:
-        typer.echo(f"{found.size:,} signed entries of {found.entries:,}, unchanged; signed at {found.time}", err=True)
+        whose = "" if key is not None else f" by the key in {beside}, which lies beside the log: keep a copy elsewhere"
+        typer.echo(f"{found.size:,} entries of {found.entries:,}, unchanged; signed at {found.time}{whose}", err=True)
 
 
 def _log_below(directory: Path) -> Path:

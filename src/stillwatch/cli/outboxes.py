@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stillwatch.errors import UsageError
+
 if TYPE_CHECKING:
     from stillwatch.sharing.clearance.clearing import Clearing
     from stillwatch.sharing.clearance.model import Terms
@@ -12,10 +14,31 @@ BASES = "bases.toml"
 """Counsel's adoptions, in the outbox unless --bases names another file."""
 
 
-def open_outbox(directory: Path, member: str | None = None) -> "Outbox":
-    """Open an outbox, or begin one for a member."""
+def open_outbox(directory: Path) -> "Outbox":
+    """Open an outbox.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from stillwatch.sharing.clearance.outbox import Outbox
+
+    if not any((directory / name).is_file() for name in ("member.json", BASES)):
+        raise UsageError(f"{directory} is no outbox", hint="`stillwatch share clear RUN --out OUTBOX` makes one")
+    return Outbox(directory)
+
+
+def open_or_make_outbox(directory: Path, member: str | None = None) -> "Outbox":
+    """Open an outbox, or begin one for a member.
+
+    Raises:
+        UsageError: it cannot be made, or is another member's.
+    """
     from stillwatch.sharing.clearance.outbox import Member, Outbox
 
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(f"{directory} cannot be made: {error.strerror}", hint="give another directory") from error
     return Outbox(directory, None if member is None else Member(member_id=member))
 
 

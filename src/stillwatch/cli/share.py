@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stillwatch.cli.outboxes import BASES, open_clearing, open_outbox
+from stillwatch.cli.outboxes import BASES, open_clearing, open_or_make_outbox, open_outbox
 from stillwatch.cli.share_hub import add_hub_commands
 from stillwatch.cli.share_overlap import add_overlap_commands
 from stillwatch.cli.share_tables import outcomes_as_json, print_held, print_outcomes, trace
@@ -75,7 +75,7 @@ def clear(
     if hub is not None:
         items = _with_tokens(items, hub, trustee, token)
     terms = Terms(tlp=_tlp(tlp), recipients=tuple(recipient or ()), correlate=correlate, anonymous=anonymous)
-    with open_outbox(out, member) as outbox:
+    with open_or_make_outbox(out, member) as outbox:
         clearing = open_clearing(outbox, rules, bases, terms)
         outcomes = clearing.clear(items)
         held = len(clearing.held())

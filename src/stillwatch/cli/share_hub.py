@@ -78,6 +78,10 @@ def pull(
     from stillwatch.sharing.exchange import pull as fetch
     from stillwatch.sharing.wire.connection import Connection
 
+    try:
+        out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be made: {error.strerror}", hint="give another directory") from error
     with Connection.from_environment(hub, token) as connection:
         outcome = fetch(out, connection, collection, time.time, member)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillwatch.cli.outboxes import open_outbox
+from stillwatch.cli.outboxes import open_or_make_outbox
 
 if TYPE_CHECKING:
     from stillwatch.sharing.clearance.outbox import Outbox
@@ -44,7 +44,7 @@ def ask(
     from stillwatch.sharing.tokens import named_by
 
     names = named_by(identifiers, kind)
-    with open_outbox(outbox_dir) as outbox:
+    with open_or_make_outbox(outbox_dir) as outbox:
         found = overlap.ask(channel, list(names), _commit(outbox, by), wait)
     accounts = sorted(account for name in found for account in names[name])
     if as_json:
@@ -68,7 +68,7 @@ def answer(
     from stillwatch.sharing import overlap
     from stillwatch.sharing.tokens import named_by
 
-    with open_outbox(outbox_dir) as outbox:
+    with open_or_make_outbox(outbox_dir) as outbox:
         overlap.answer(channel, list(named_by(identifiers, kind)), _commit(outbox, by), wait)
     typer.echo("answered", err=True)
 

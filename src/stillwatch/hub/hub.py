@@ -15,7 +15,7 @@ from stillwatch.hub.members import HUB, add_member, find_member
 from stillwatch.hub.storage.engine import sqlite_url
 from stillwatch.hub.storage.storage import Clock, Storage
 from stillwatch.sharing.objects.validate import ObjectValidator
-from stillwatch.transparency.keys import load_signing_key
+from stillwatch.transparency.keys import keep_verifying_key, load_signing_key
 from stillwatch.transparency.log import Log
 
 LOG, LOG_KEY = "log", "log.key"
@@ -79,6 +79,7 @@ def open_hub(
     with open_storage(data_dir, url, clock) as storage:
         origin = f"stillwatch-hub/{storage.secret('origin').hex()[:16]}"
         key = load_signing_key(data_dir / LOG_KEY, origin)
+        keep_verifying_key(data_dir / LOG, key)
         with Log(data_dir / LOG, origin, key) as log:
             intake = Intake(storage, _validator())
             yield Hub(storage, intake, log, data_dir / LOG, root, limits=limits or Limits())

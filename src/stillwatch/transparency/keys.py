@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from stillwatch.errors import Location, UsageError
+from stillwatch.files import replace_file
 from stillwatch.transparency.durable import sync_directory
 
 _PRIVATE = "PRIVATE+KEY+"
@@ -140,6 +141,19 @@ def load_signing_key(path: Path, name: str) -> SigningKey:
         Path(work).unlink()
     sync_directory(path.parent)
     return _read(path)
+
+
+def keep_verifying_key(directory: Path, key: SigningKey) -> None:
+    """Write a log's public key beside its directory, as `<directory>.pub`, for whoever verifies it."""
+    path = verifying_key_of(directory)
+    text = key.verifying.text.encode() + b"\n"
+    if not path.is_file() or path.read_bytes() != text:
+        replace_file(path, text)
+
+
+def verifying_key_of(directory: Path) -> Path:
+    """Return the file in which the public key of the log in a directory is kept."""
+    return directory.with_name(f"{directory.name}.pub")
 
 
 def _read(path: Path) -> SigningKey:

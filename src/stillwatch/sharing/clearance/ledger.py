@@ -11,7 +11,7 @@ import msgspec
 
 from stillwatch.errors import InputRejectedError, Location
 from stillwatch.sharing.clearance.events import Event
-from stillwatch.transparency.keys import load_signing_key
+from stillwatch.transparency.keys import keep_verifying_key, load_signing_key
 from stillwatch.transparency.log import Log
 from stillwatch.transparency.tiles import ENTRIES, WIDTH, Tile
 from stillwatch.transparency.view import read_bundle
@@ -33,7 +33,9 @@ class Ledger:
         """
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory = directory
-        self._log = Log(directory, ORIGIN, load_signing_key(directory.with_name(f"{directory.name}.key"), ORIGIN))
+        key = load_signing_key(directory.with_name(f"{directory.name}.key"), ORIGIN)
+        keep_verifying_key(directory, key)
+        self._log = Log(directory, ORIGIN, key)
 
     def append(self, events: list[Event], now_s: float) -> list[str]:
         """Write events and sign the log's new state (Unix seconds); return the SHA-256 of each entry, in hex."""
