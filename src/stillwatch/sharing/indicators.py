@@ -50,13 +50,14 @@ def _indicator(received: Received, body: dict[str, Any], campaign: str | None) -
         return None
     if harvest is None or not harvest.template_bands or received.source is None:
         return None
+    stated = body.get("confidence")
     cleared = None if sharing is None else sharing.cleared
     told = {
         "indicator_id": received.object_id,
         "campaign_ref": campaign,
         "source": received.source,
         "template_bands": harvest.template_bands,
-        "confidence": confidence_word(body.get("confidence")) or "low",
+        "confidence": confidence_word(stated if isinstance(stated, int) else None) or "low",
         "circumvention": harvest.circumvention,
         "valid_from": body.get("valid_from"),
         "valid_until": body.get("valid_until"),

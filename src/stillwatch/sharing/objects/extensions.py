@@ -147,7 +147,8 @@ def llm_account_of(decoded: dict[str, Any]) -> LlmAccount | None:
 
 
 def _read(decoded: dict[str, Any], extension_id: str, model: type[_Model]) -> _Model | None:
-    body = decoded.get("extensions", {}).get(extension_id)
+    held = decoded.get("extensions")
+    body = held.get(extension_id) if isinstance(held, dict) else None
     return None if body is None else msgspec.convert(body, model)
 
 
