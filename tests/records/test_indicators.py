@@ -106,7 +106,7 @@ def test_a_file_that_goes_away_while_it_is_read_is_told(tmp_path: Path, monkeypa
     def gone(_: Path) -> list[object]:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("stillwatch.records.indicators.read_lines", gone)
+    monkeypatch.setattr("stillwatch.records.listed.read_lines", gone)
     with pytest.raises(UsageError, match="cannot be read: Permission denied"):
         load_indicators(write(tmp_path / "received.jsonl", []))
 

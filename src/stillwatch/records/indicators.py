@@ -7,10 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from stillwatch.errors import Location, RecordError, UsageError
-from stillwatch.records.lines import Defect, read_lines
-from stillwatch.records.reasons import REASONS
-from stillwatch.records.row import decode_object
+from stillwatch.errors import UsageError
+from stillwatch.records.listed import ListedFile
 
 _HINT = "take the received.jsonl that `stillwatch share pull` wrote"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -65,39 +63,15 @@ def load_indicators(path: Path) -> tuple[ReceivedIndicator, ...]:
     """
     if not path.is_file():
         raise UsageError(f"{path} does not exist", hint=_HINT)
-    try:
-        return tuple(_read(path).values())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=_HINT) from error
-
-
-def _read(path: Path) -> dict[str, ReceivedIndicator]:
     found: dict[str, ReceivedIndicator] = {}
-    for item in read_lines(path):
-        if isinstance(item, Defect):
-            raise _wrong(path, item.line, REASONS[item.reason])
-        for index, line in enumerate(item.lines):
-            if not line.strip():
-                continue
-            number, _ = item.place(index)
-            indicator = _to_indicator(line, path, number)
-            if indicator.indicator_id in found:
-                raise _wrong(path, number, f"{indicator.indicator_id} stands here twice")
-            found[indicator.indicator_id] = indicator
-    return found
+    listed = ListedFile(path, ReceivedIndicator, _HINT)
+    for number, indicator in listed:
+        if indicator.indicator_id in found:
+            raise listed.wrong(number, f"{indicator.indicator_id} stands here twice")
+        found[indicator.indicator_id] = indicator
+    return tuple(found.values())
 
 
 def in_force(indicators: Iterable[ReceivedIndicator], moment_s: float) -> list[ReceivedIndicator]:
     """Return the indicators that hold at a moment (Unix seconds)."""
     return [one for one in indicators if one.holds(moment_s)]
-
-
-def _to_indicator(line: bytes, path: Path, number: int) -> ReceivedIndicator:
-    try:
-        return msgspec.convert(decode_object(line), ReceivedIndicator)
-    except (RecordError, msgspec.ValidationError) as error:
-        raise _wrong(path, number, str(error)) from error
-
-
-def _wrong(path: Path, line: int, message: str) -> UsageError:
-    return UsageError(message, where=Location(str(path), line=line), hint=_HINT)
