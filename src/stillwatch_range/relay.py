@@ -1,6 +1,7 @@
 """How a finding of one simulated provider gets to another: clearance, two invented counsel, a real hub."""
 
 import contextlib
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from stillwatch.sharing.wire.connection import Connection, Credentials
 
 _COUNSEL = ("R. Ames", "T. Okoro")
 _BASES = ("us-2014-statement", "eu-gdpr-6-1-f", "eu-horizontal-2023")
+
+_A_YEAR_S = 365 * 86_400.0
 
 
 class Relayed(msgspec.Struct, kw_only=True):
@@ -84,8 +87,9 @@ def relay(findings: Path, work: Path, sender: str, receiver: str, now_s: float) 
 def _adopted(work: Path, now_s: float) -> Bases:
     file = work / "bases.toml"
     file.unlink(missing_ok=True)
+    until = dt.datetime.fromtimestamp(now_s + _A_YEAR_S, dt.UTC).date().isoformat()
     for name in _BASES:
-        adopt_basis(file, name, until="2027-12-31", by=_COUNSEL[0], reason="the demo's memo", now_s=now_s)
+        adopt_basis(file, name, until=until, by=_COUNSEL[0], reason="the demo's memo", now_s=now_s)
     return standard_bases(load_adoptions(file))
 
 

@@ -84,8 +84,38 @@ def test_the_token_alone_goes_to_standard_output(tmp_path: Path) -> None:
         ("serve", "--api-root", "v1"),
         ("serve", "--api-root", "A/B"),
         ("serve", "--oidc-issuer", "https://id.example"),
+        *(
+            ("serve", "--public-url", url)
+            for url in ("", "hub", "ftp://hub", "http://", "https://[", "https://a:x", "https://a?b", "https://a b")
+        ),
+        *(("member", "add", "north", "--certificate", one) for one in ("", "x", "A" * 42, "é" * 43, "a" * 64)),
+        *(("member", "add", "north", "--days", one) for one in ("0", "inf")),
     ],
 )
 def test_wrong_use(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     with pytest.raises(UsageError):
         run(*arguments, "--data-dir", tmp_path)
+
+
+@pytest.mark.parametrize("verb", [("list",), ("rotate", "north"), ("remove", "north")])
+@pytest.mark.parametrize("url", [(), ("--database-url", "sqlite://")])
+def test_only_add_makes_a_hub(tmp_path: Path, verb: tuple[str, ...], url: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="there is no hub"):
+        run("member", *verb, "--data-dir", tmp_path / "typo", *url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rotation_is_checked_before_anything_ends(tmp_path: Path) -> None:
+    token = made(tmp_path, "add", "north", "--certificate", "A" * 43)["token"]
+    for wrong in (("--days", "0"), ("--certificate", "x")):
+        with pytest.raises(UsageError):
+            run("member", "rotate", "north", "--overlap-hours", "0", *wrong, "--data-dir", tmp_path)
+    assert is_good(tmp_path, token)
+
+
+@pytest.mark.parametrize("verb", [("serve", "--port", "0"), ("member", "add", "north")])
+@pytest.mark.parametrize("place", ["/proc/x", "/proc/x/y", "file", "file/below"])
+def test_a_data_directory_that_cannot_be_made(tmp_path: Path, verb: tuple[str, ...], place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be made"):
+        run(*verb, "--data-dir", tmp_path / place)

@@ -20,7 +20,14 @@ from stillwatch.sharing.objects.extensions import llm_account_of
 from stillwatch.sharing.received import Inbox
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
-ADOPT = ("--until", "2099-12-31", "--by", "R. Ames", "--reason", "memo 12")
+ADOPT = (
+    "--until",
+    (datetime.now(UTC) + timedelta(days=365)).date().isoformat(),
+    "--by",
+    "R. Ames",
+    "--reason",
+    "memo 12",
+)
 BASES = ("us-2014-statement", "eu-gdpr-6-1-f", "eu-horizontal-2023")
 
 
@@ -169,7 +176,13 @@ def test_an_opinion_stands_once_two_persons_gave_it(tmp_path: Path, outbox: Path
     assert told(*opinion, "--by", "T. Okoro")["stands"] is True
     cleared = told("clear", findings(tmp_path / "run", circumvented=False), "--out", outbox)
     assert "cluster.accounts" in states(cleared)["leaves"]
+    cited = {"by": ["R. Ames", "T. Okoro"], "reason": "bands only", "until": moment(days_ago=-90)[:10]}
+    shown = [one["opinions"] for one in told("status", outbox) if one["object_id"].startswith("campaign")]
     name = told(*opinion, "--by", "T. Okoro")["opinion"]
+    assert shown == [[{"opinion": name, **cited}]]
+    assert (
+        f"by opinion {name} of R. Ames and T. Okoro until {cited['until']} (bands only)" in run("status", outbox).stderr
+    )
     assert "ended" in run("opine", outbox, "--end", name, "--by", "R. Ames", "--reason", "too wide").stderr
     cleared = told("clear", tmp_path / "run", "--out", outbox)
     assert "leaves" not in states(cleared)
@@ -191,6 +204,43 @@ def test_a_label_or_a_day_that_does_not_exist(tmp_path: Path, outbox: Path) -> N
     assert "amber+strict" in str(wrong.exception)
     day = run("opine", outbox, "--class", 2, "--until", "soon", "--by", "x", "--reason", "r")
     assert isinstance(day.exception, UsageError)
+
+
+@pytest.mark.parametrize("name", ["nobody", "identity--x", "campaign--4f9d9c1e-0c6f-4f0e-8a51-6a8f4f0a9b11", ""])
+def test_a_recipient_is_a_member(tmp_path: Path, name: str) -> None:
+    wrong = run("clear", tmp_path / "no run", "--out", tmp_path / "outbox", "--recipient", name)
+    assert isinstance(wrong.exception, UsageError)
+    assert "no id of a member" in str(wrong.exception)
+    assert not (tmp_path / "outbox").exists()
+
+
+def test_an_adoption_is_for_a_year_at_most(outbox: Path) -> None:
+    late = run("bases", outbox, "--adopt", BASES[0], "--until", "2099-12-31", "--by", "R. Ames", "--reason", "memo")
+    assert isinstance(late.exception, UsageError)
+    assert "366 days" in str(late.exception)
+
+
+def test_identifiers_without_a_hub_make_no_tokens_and_say_so(tmp_path: Path, outbox: Path) -> None:
+    own = holders(tmp_path / "heron.jsonl", 0)
+    result = run("clear", findings(tmp_path / "run"), "--out", outbox, "--identifiers", own, "--json")
+    assert "no tokens are made" in result.stderr
+    assert "identity.email" in states(json.loads(result.stdout))["withheld"]
+    assert "no tokens" not in run("clear", tmp_path / "run", "--out", outbox).stderr
+
+
+def test_an_indicator_that_expired_already_is_noted(tmp_path: Path, outbox: Path, site: Site) -> None:
+    member, token = site.members["heron"]
+    found = findings(tmp_path / "run")
+    assert told("clear", found, "--out", outbox, "--member", member)["expired"] == 0
+    campaigns = json.loads((found / "campaigns.json").read_text())
+    campaigns["campaigns"][0] |= {"first_seen": moment(days_ago=400), "last_seen": moment(days_ago=390)}
+    (found / "campaigns.json").write_text(json.dumps(campaigns))
+    late = run("clear", found, "--out", outbox, "--json")
+    assert "1 indicators that leave have expired already" in late.stderr
+    assert json.loads(late.stdout)["expired"] == 1
+    pushed = run("push", outbox, "--hub", site.url, "--token", token, "--json")
+    assert "expired already" in pushed.stderr
+    assert json.loads(pushed.stdout)["expired"] == 1
 
 
 def test_facts_of_analysts_are_cleared_too(tmp_path: Path, outbox: Path) -> None:

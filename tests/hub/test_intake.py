@@ -139,11 +139,62 @@ def test_an_observable_of_two_members_is_two_statements(north: Desk, south: Desk
     assert len(north.ids(**{"match[version]": "all"})) == 3
 
 
-def test_created_by_ref_is_a_claim(site: Site, north: Desk, south: Desk) -> None:
-    item = indicator(created_by_ref=south.member.member_id)
+def test_created_by_ref_is_a_claim(site: Site, north: Desk) -> None:
+    item = indicator(created_by_ref="identity--00000000-0000-4000-8000-000000000001")
     north.share(item)
     with site.hub.storage.reading() as db:
         assert read_page(db, 1, north.member.number, Filter(), after=-1, limit=1).found[0].owner == north.member.number
+
+
+def test_nobody_speaks_in_another_members_name(north: Desk, south: Desk) -> None:
+    item = indicator(created_by_ref=south.member.member_id)
+    said = ["created_by_ref: it speaks in another member's name"]
+    assert north.refused(item) == said == north.refused(address(created_by_ref=south.member.member_id))
+    south.share(item)
+    north.share(item)  # it is there already, and north said nothing
+    assert north.refused(newer(item)) == said
+    hidden = indicator(created_by_ref=south.member.member_id, object_marking_refs=[RED])
+    south.share(hidden)
+    assert north.refused(hidden) == said
+    north.share(address("192.0.2.9", created_by_ref=[south.member.member_id]), address(created_by_ref="\0"))
+
+
+def test_an_object_is_for_those_who_see_its_marking(site: Site, north: Desk, south: Desk) -> None:
+    third, red = site.desk("third"), statement(object_marking_refs=[RED])
+    named = statement(**for_whom(south))
+    items = [
+        indicator(object_marking_refs=[GREEN, red["id"]]),
+        indicator(granular_markings=[{"marking_ref": named["id"], "selectors": ["pattern"]}]),
+        indicator(object_marking_refs=[red["id"], named["id"]], **for_whom(south, third)),
+        indicator(object_marking_refs=[named["id"]], **for_whom(south, third)),
+    ]
+    north.share(items[0], red)
+    north.share(named)
+    north.share(*items[1:])
+    seen = {desk.member.name: set(desk.ids()) for desk in (north, south, third)}
+    assert seen["north"] >= {one["id"] for one in items}
+    assert seen["south"] == {named["id"], items[3]["id"]}  # the extension on `named` is a scheme of its own
+    assert seen["third"] == set()
+
+
+def test_markings_of_markings_count(north: Desk, south: Desk) -> None:
+    chain = [statement(object_marking_refs=[RED])]
+    for _ in range(20):
+        chain.append(statement(object_marking_refs=[chain[-1]["id"]]))
+    one, other = statement(), statement()
+    one["object_marking_refs"], other["object_marking_refs"] = [other["id"]], [one["id"]]
+    north.share(*reversed(chain), indicator(object_marking_refs=[chain[-1]["id"]]))
+    north.share(one, other, indicator(object_marking_refs=[one["id"]]))
+    assert south.ids() == []
+    assert len(north.ids(limit=100)) == 25
+
+
+def test_a_marking_of_another_collection_is_for_its_readers(site: Site, north: Desk, south: Desk) -> None:
+    steward, marking = site.desk("s", "steward"), statement()
+    assert north.post([marking], "/exchange/collections/inbox/objects/").json()["success_count"] == 1
+    item = indicator(object_marking_refs=[marking["id"]])
+    north.share(item)
+    assert (south.ids(), steward.ids()) == ([], [item["id"]])
 
 
 @pytest.mark.parametrize("kind", ["course-of-action", "opinion"])

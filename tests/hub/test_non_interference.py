@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.hub.postgres import Postgres
-from tests.hub.site import SHARED, TAXII, Clock, address, indicator
+from tests.hub.site import SHARED, TAXII, Clock, address, indicator, statement
 
 from stillwatch.hub.api.routes import operations as api_operations
 from stillwatch.hub.http import Call, HubError
@@ -60,9 +60,39 @@ class Item(NamedTuple):
         return self.level is Tlp.RED
 
 
+class Marking(NamedTuple):
+    """A statement that somebody posts, itself marked with a level."""
+
+    slot: int
+    level: Tlp
+    version: int = 0
+
+    def made(self) -> dict[str, Any]:
+        name = f"marking-definition--{uuid.uuid5(uuid.NAMESPACE_DNS, f'{self.slot} {self.level}')}"
+        return statement(id=name, object_marking_refs=[MARKING_ID[self.level]])
+
+    def hidden_from_viewer(self, owner: str) -> bool:
+        return owner != "viewer" and self.level is Tlp.RED
+
+
+class Marked(NamedTuple):
+    """An object that only such a statement marks, which is in the same post."""
+
+    by: Marking
+    version: int
+
+    def made(self) -> dict[str, Any]:
+        modified = f"2026-{self.version:02d}-01T00:00:00.000Z"
+        marking = self.by.made()["id"]
+        return indicator(id=f"indicator--{UUIDS[self.by.slot]}", modified=modified, object_marking_refs=[marking])
+
+    def hidden_from_viewer(self, owner: str) -> bool:
+        return self.by.hidden_from_viewer(owner)
+
+
 class Post(NamedTuple):
     owner: str
-    items: tuple[Item, ...]
+    items: tuple[Item | Marking | Marked, ...]
 
 
 class Deletion(NamedTuple):
@@ -77,7 +107,10 @@ items = st.builds(
     st.sampled_from([None, Tlp.GREEN, Tlp.AMBER_STRICT, Tlp.RED]),
     st.none() | st.sets(st.sampled_from(NAMES), min_size=1).map(lambda names: tuple(sorted(names))),
 )
-posts = st.builds(Post, st.sampled_from(NAMES), st.lists(items, min_size=1, max_size=4).map(tuple))
+markings = st.builds(Marking, st.integers(0, 3), st.sampled_from([Tlp.GREEN, Tlp.RED]))
+marked = st.builds(lambda by, version: (by, Marked(by, version)), markings, st.integers(1, 3))
+contents = st.lists(items.map(lambda one: (one,)) | marked, min_size=1, max_size=4)
+posts = st.builds(Post, st.sampled_from(NAMES), contents.map(lambda found: tuple(itertools.chain(*found))))
 deletions = st.builds(Deletion, st.sampled_from(NAMES), st.integers(0, 3))
 
 
@@ -138,6 +171,7 @@ class World:
     def seen(self) -> Iterator[tuple[Any, ...]]:
         """Return everything that the viewer can ask for."""
         names = [named(slot, version) for version in (1, 0) for slot in range(4)]
+        names += [Marking(slot, Tlp.RED).made()["id"] for slot in range(2)]
         versions = ("last", "first", "all", "2026-02-01T00:00:00.000Z", "first,2026-03-01T00:00:00Z")
         for path, version in itertools.product(("objects", "manifest"), versions):
             for more in ({}, {"match[type]": "indicator"}, {"match[id]": ",".join(names[:3])}):
@@ -223,6 +257,13 @@ def test_a_hidden_newer_version_does_not_hide_the_older_one() -> None:
     assert alike(None, [Post("north", (seen,)), Post("north", (hidden,)), Deletion("north", 0)])
     assert alike(None, [Post("north", (seen, hidden))])
     assert alike(None, [Post("north", (hidden,)), Post("north", (seen,))])
+
+
+def test_an_object_with_a_hidden_marking_is_hidden() -> None:
+    hidden, shown = Marking(0, Tlp.RED), Marking(1, Tlp.GREEN)
+    assert alike(None, [Post("north", (hidden, Marked(hidden, 1), shown, Marked(shown, 1)))])
+    assert alike(None, [Post("north", (hidden,)), Post("north", (Marked(hidden, 1),)), Post("viewer", (shown,))])
+    assert alike(None, [Post("viewer", (hidden,)), Post("north", (Marked(hidden, 1),))])
 
 
 def test_an_id_that_a_hidden_object_has_is_free() -> None:

@@ -57,6 +57,11 @@ def test_a_directory_is_one_process_s(tmp_path: Path) -> None:
         pass
 
 
+def test_a_directory_in_which_nothing_can_be_written() -> None:
+    with pytest.raises(UsageError, match="nothing can be written"), alone(Path("/proc/self")):
+        pass
+
+
 def test_options_and_removal_of_a_member_while_it_runs(tmp_path: Path) -> None:
     token = add_member(tmp_path, "north")
     options = ("--api-root", "lab", "--max-page", "2", "--max-body", "4096", "--public-url", "https://hub.example/")

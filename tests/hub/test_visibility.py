@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.hub.visibility import EVERYONE, audience_of, defined_level, level_of, recipients_of
+from stillwatch.hub.visibility import EVERYONE, audience_of, defined_level, level_of, narrowed, recipients_of
 from stillwatch.sharing.objects.extensions import SHARING
 from stillwatch.sharing.objects.tlp import EXTENSION_ID, LEVEL_OF_ID, MARKING_ID, Tlp, marking_definition
 
@@ -127,3 +127,18 @@ def test_what_a_definition_stands_for(definition: dict[str, Any], told: tuple[bo
 
 def test_levels_are_ordered() -> None:
     assert all(low < high for low, high in itertools.pairwise(Tlp))
+
+
+AUDIENCES = st.none() | st.frozensets(st.integers(1, 5))
+
+
+@given(AUDIENCES, st.lists(AUDIENCES, max_size=3), st.integers(1, 5))
+def test_markings_narrow_and_never_shut_the_owner_out(
+    readers: frozenset[int] | None, markings: list[frozenset[int] | None], owner: int
+) -> None:
+    everyone = frozenset(range(1, 6))
+    found = narrowed(None if readers is None else readers | {owner}, markings, owner)
+    expected = everyone if readers is None else readers
+    for one in markings:
+        expected &= everyone if one is None else one
+    assert (everyone if found is None else found) == expected | {owner}

@@ -68,10 +68,11 @@ def harvest(name: str = "cmp-1", accounts: int = 120) -> Item:
         item_id=name,
         facts=(
             Fact(field="cluster.accounts", value=accounts),
+            Fact(field="finding.confidence", value="moderate"),
+            Fact(field="finding.circumvention", value=["false-identity"]),
             Fact(field="template.bands", value=BANDS, context={"accounts": accounts}),
         ),
         circumvention=("false-identity",),
-        confidence="moderate",
         first_seen=NOW - 7 * DAY,
         last_seen=NOW - DAY,
     )

@@ -102,7 +102,9 @@ def test_a_finding_is_told_in_facts(tmp_path: Path) -> None:
     assert found.circumvention == ("false-identity", "reasoning-replay", "safeguard-bypass", "stolen-credential")
     [(_, techniques)] = [key for key in told if key[0] == "tactic.techniques"]
     assert "valid-accounts" in techniques
-    assert [(one.explanation, one.kept) for one in found.alternatives] == [("trial", False)]
+    assert ("finding.alternatives", str([{"explanation": "trial", "kept": False}])) in told
+    assert ("finding.confidence", "high") in told
+    assert ("finding.circumvention", str(found.circumvention)) in told
 
 
 def test_weak_evidence_claims_no_circumvention(tmp_path: Path) -> None:
@@ -114,8 +116,9 @@ def test_weak_evidence_claims_no_circumvention(tmp_path: Path) -> None:
             exchanges=1, output_tokens=None, reasoning_tokens=None, distinct_prompts=None, capabilities=[]
         ),
     )
-    [found] = read_findings(run_with(tmp_path, weak), {}, RELEASES)
+    [found] = read_findings(run_with(tmp_path, msgspec.structs.replace(weak, alternatives=[])), {}, RELEASES)
     assert found.circumvention == ()
+    assert not {"finding.circumvention", "finding.alternatives"} & {fact.field for fact in found.facts}
 
 
 @pytest.mark.parametrize("bits", [(0.0, "low"), (3.5, "moderate"), (8.0, "high")])

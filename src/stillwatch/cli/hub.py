@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -22,6 +23,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 _ROOT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _TAKEN = {"v1", "taxii2"}
 _OVERLAP_H = 24.0
+_MOST_DAYS = 36_500
+_URL = re.compile(r"[!-~]+", re.ASCII)
+_CERTIFICATE = re.compile(r"[A-Za-z0-9_-]{43}=?", re.ASCII)
 
 
 @hub.callback()
@@ -64,6 +68,8 @@ def serve(
 
     if _ROOT.fullmatch(api_root) is None or api_root in _TAKEN:
         raise UsageError(f"{api_root!r} cannot name an API root", hint="--api-root with small letters and digits")
+    if public_url is not None:
+        _check_url(public_url)
     setup = Setup(
         data_dir=data_dir,
         database_url=database_url,
@@ -119,9 +125,11 @@ def add(
     known = next((one for one in ROLES if one == role), None)
     if known is None:
         raise UsageError(f"there is no role {role!r}", hint="--role " + ", ".join(ROLES))
+    valid_s = _seconds(days)
+    _check_certificate(certificate)
     with open_storage(data_dir, database_url) as storage, storage.writing() as db:
         made = add_member(db, name, known, storage.now(), subject=oidc_subject)
-        token = make_token(db, made, storage.now(), valid_s=_seconds(days), certificate=certificate)
+        token = make_token(db, made, storage.now(), valid_s=valid_s, certificate=certificate)
         storage.audit(db, "member.added")
     _print_token(made.member_id, token, as_json=as_json)
 
@@ -132,9 +140,10 @@ def list_all(data_dir: DataDir, database_url: DatabaseUrl = None, as_json: AsJso
 
     Example: stillwatch hub member list --data-dir /var/lib/stillwatch-hub --json
     """
-    from stillwatch.hub.hub import open_storage
+    from stillwatch.hub.hub import check_hub, open_storage
     from stillwatch.hub.members import HUB, list_members
 
+    check_hub(data_dir, database_url)
     with open_storage(data_dir, database_url) as storage, storage.reading() as db:
         found = [one for one in list_members(db) if one.name != HUB]
     if as_json:
@@ -161,13 +170,16 @@ def rotate(
 
     Example: stillwatch hub member rotate "Lab North" --data-dir /var/lib/stillwatch-hub --overlap-hours 1
     """
-    from stillwatch.hub.hub import open_storage
+    from stillwatch.hub.hub import check_hub, open_storage
     from stillwatch.hub.members import end_tokens, make_token, named_member
 
+    valid_s = _seconds(days)
+    _check_certificate(certificate)
+    check_hub(data_dir, database_url)
     with open_storage(data_dir, database_url) as storage, storage.writing() as db:
         found = named_member(db, name)
         end_tokens(db, found, storage.now() + overlap_hours * 3600)
-        token = make_token(db, found, storage.now(), valid_s=_seconds(days), certificate=certificate)
+        token = make_token(db, found, storage.now(), valid_s=valid_s, certificate=certificate)
         storage.audit(db, "member.rotated")
     _print_token(found.member_id, token, as_json=as_json)
 
@@ -183,9 +195,10 @@ def remove(
 
     Example: stillwatch hub member remove "Lab North" --data-dir /var/lib/stillwatch-hub
     """
-    from stillwatch.hub.hub import open_storage
+    from stillwatch.hub.hub import check_hub, open_storage
     from stillwatch.hub.members import named_member, remove_member
 
+    check_hub(data_dir, database_url)
     with open_storage(data_dir, database_url) as storage, storage.writing() as db:
         found = named_member(db, name)
         remove_member(db, found, storage.now())
@@ -196,7 +209,25 @@ def remove(
 
 
 def _seconds(days: float | None) -> float | None:
+    if days is not None and not 0 < days <= _MOST_DAYS:
+        raise UsageError("a token is good for some time", hint=f"--days, more than 0 and at most {_MOST_DAYS}")
     return None if days is None else days * 86_400
+
+
+def _check_certificate(certificate: str | None) -> None:
+    if certificate is not None and _CERTIFICATE.fullmatch(certificate) is None:
+        raise UsageError("--certificate is no SHA-256 in base64url", hint="43 characters, as x5t#S256 of RFC 8705")
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        whole = False
+        parts = urlsplit("")
+    if not whole or parts.query or parts.fragment or parts.username is not None or not _URL.fullmatch(url):
+        raise UsageError("--public-url is no URL of a hub", hint="as https://hub.example, with no query")
 
 
 def _print_token(member_id: str, token: str, *, as_json: bool) -> None:

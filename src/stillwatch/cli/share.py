@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from stillwatch.cli.outboxes import BASES, open_clearing, open_or_make_outbox, open_outbox
 from stillwatch.cli.share_hub import add_hub_commands
 from stillwatch.cli.share_overlap import add_overlap_commands
-from stillwatch.cli.share_tables import outcomes_as_json, print_held, print_outcomes, trace
+from stillwatch.cli.share_tables import clearers, note_expired, outcomes_as_json, print_held, print_outcomes, trace
 from stillwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,19 +69,27 @@ def clear(
     Example: stillwatch share clear out/today --out outbox
     """
     from stillwatch.sharing.clearance.clearing import Terms
+    from stillwatch.sharing.clearance.release import expired, read_cleared
     from stillwatch.sharing.producers import read_facts, read_findings, read_identifiers, with_facts
 
+    terms = Terms(tlp=_tlp(tlp), recipients=_members(recipient or ()), correlate=correlate, anonymous=anonymous)
     items = read_findings(run, read_identifiers(identifiers) if identifiers else {})
     items = with_facts(items, read_facts(facts) if facts else {})
+    if identifiers is not None and hub is None:
+        typer.echo(
+            "Note: no tokens are made, so no identifier leaves; --hub names the service that makes them", err=True
+        )
     if hub is not None:
         items = _with_tokens(items, hub, trustee, token)
-    terms = Terms(tlp=_tlp(tlp), recipients=tuple(recipient or ()), correlate=correlate, anonymous=anonymous)
     with open_or_make_outbox(out, member) as outbox:
         clearing = open_clearing(outbox, rules, bases, terms)
         outcomes = clearing.clear(items)
         held = len(clearing.held())
+        names = {name for outcome in outcomes for name in outcome.objects}
+        late = expired((read_cleared(outbox, name) for name in names), time.time())
+    note_expired(late)
     if as_json:
-        typer.echo(json.dumps(outcomes_as_json(outcomes, held)))
+        typer.echo(json.dumps(outcomes_as_json(outcomes, held, late)))
     else:
         print_outcomes(outcomes, held, out)
 
@@ -164,7 +173,7 @@ def opine(
 def bases(
     outbox_dir: OutboxArgument,
     adopt: Annotated[str | None, typer.Option(metavar="BASIS", help="Rely on this legal basis.")] = None,
-    until: Annotated[str, typer.Option(help="Last day of the adoption, YYYY-MM-DD.")] = "",
+    until: Annotated[str, typer.Option(help="Last day of the adoption, YYYY-MM-DD, at most a year away.")] = "",
     by: By = "",
     reason: Why = "",
     as_json: Json = False,
@@ -193,7 +202,7 @@ def bases(
 
 @share.command("status")
 def status(outbox_dir: OutboxArgument, as_json: Json = False) -> None:
-    """Trace each object: under which rules it was cleared, on which bases, who released it, and whether a hub has it.
+    """Trace each object: under which rules, bases and opinions it was cleared, who released it, and if a hub has it.
 
     Example: stillwatch share status outbox
     """
@@ -203,8 +212,7 @@ def status(outbox_dir: OutboxArgument, as_json: Json = False) -> None:
         typer.echo(json.dumps(rows))
         return
     for row in rows:
-        who = ", ".join(row["released_by"]) or "the rules"
-        typer.echo(f"{row['object_id']}: {row['state']}; rules {row['rules_version']}, by {who}", err=True)
+        typer.echo(f"{row['object_id']}: {row['state']}; rules {row['rules_version']}, by {clearers(row)}", err=True)
 
 
 @share.command("withdraw")
@@ -239,6 +247,15 @@ def _with_tokens(items: list["Item"], hub: str, trustee: str | None, token: str 
 
     with token_service(hub, trustee, token) as tokenise:
         return with_tokens(items, tokenise)
+
+
+def _members(names: Sequence[str]) -> tuple[str, ...]:
+    from stillwatch.sharing.objects.build import is_member_id
+
+    for name in names:
+        if not is_member_id(name):
+            raise UsageError(f"{name!r} is no id of a member", hint="--recipient takes identity--…, as the hub gave it")
+    return tuple(names)
 
 
 def _tlp(word: str) -> Any:

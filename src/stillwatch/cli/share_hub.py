@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillwatch.cli.outboxes import open_clearing, open_outbox
+from stillwatch.cli.share_tables import note_expired
 from stillwatch.errors import PolicyRefusedError, RemoteError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def push(
 
     with open_outbox(outbox_dir) as outbox, Connection.from_environment(hub, token) as connection:
         outcome = send(outbox, open_clearing(outbox, rules, bases), connection, collection, time.time)
+    note_expired(outcome.expired)
     if as_json:
         typer.echo(json.dumps(outcome._asdict()))
     else:

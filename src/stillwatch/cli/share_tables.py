@@ -1,8 +1,11 @@
 """What `share` prints."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from stillwatch.sharing.clearance.clearing import Outcome
@@ -22,12 +25,31 @@ def trace(outbox: "Outbox", made: Any) -> dict[str, Any]:
         "classes": list(made.numbers),
         "bases": list(made.bases),
         "released_by": sorted(reviewers),
+        "opinions": [_opinion(outbox, name) for name in made.opinions],
         "withdrawn": made.withdrawn,
         "hub": None if pushed is None else pushed.hub,
     }
 
 
-def outcomes_as_json(outcomes: list["Outcome"], held: int) -> dict[str, Any]:
+def _opinion(outbox: "Outbox", name: str) -> dict[str, Any]:
+    """Return a standing opinion that let parts of an object pass: whose it is, why, and its last day."""
+    found = outbox.opinion(name)
+    if found is None:
+        return {"opinion": name, "by": [], "reason": "", "until": ""}
+    last = datetime.fromtimestamp(found.until_s - 1, UTC).date()
+    return {"opinion": name, "by": list(found.by), "reason": found.reason, "until": last.isoformat()}
+
+
+def clearers(row: dict[str, Any]) -> str:
+    """Return by whom an object was cleared: persons who released parts of it, opinions with theirs, else the rules."""
+    opinions = [
+        f"opinion {one['opinion']} of {' and '.join(one['by'])} until {one['until']} ({one['reason']})"
+        for one in row["opinions"]
+    ]
+    return ", ".join([*row["released_by"], *opinions]) or "the rules"
+
+
+def outcomes_as_json(outcomes: list["Outcome"], held: int, expired: int) -> dict[str, Any]:
     """Return what became of items, without the values."""
     return {
         "items": [
@@ -42,7 +64,16 @@ def outcomes_as_json(outcomes: list["Outcome"], held: int) -> dict[str, Any]:
             for outcome in outcomes
         ],
         "held": held,
+        "expired": expired,
     }
+
+
+def note_expired(expired: int) -> None:
+    """Say where indicators leave that hold no more."""
+    if expired:
+        typer.echo(
+            f"Note: {expired:,} indicators that leave have expired already; receivers will not use them", err=True
+        )
 
 
 def print_outcomes(outcomes: list["Outcome"], held: int, out: Path) -> None:

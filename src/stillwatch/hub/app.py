@@ -1,12 +1,14 @@
 """The hub as an ASGI application."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from stillwatch.hub.api.routes import holder_operations
 from stillwatch.hub.api.routes import operations as api_operations
@@ -42,6 +44,14 @@ def compose(
 
 async def _absent(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    headers = error.headers if isinstance(error, HTTPException) else None
     media_type = JSON if request.url.path.startswith("/v1/") else TAXII
-    return problem(HubError(status, f"{request.method} is not possible here", "", headers), media_type)
+    routes = [one for one in request.app.routes if isinstance(one, Route)]
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        found = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
+        allowed = sorted({method for one in found for method in one.methods or ()})
+        told = HubError(status, f"{request.method} is not possible here", "", {"allow": ", ".join(allowed)})
+        return problem(told, media_type)
+    roots = {one.path.split("/")[1] for one in routes}
+    if request.url.path.split("/")[1] in roots:
+        return problem(HubError(status, "there is no such resource", "GET /openapi.json names all"), media_type)
+    return problem(HubError(status, "there is no such API root", "GET /taxii2/ names the API roots"), media_type)

@@ -19,6 +19,7 @@ from stillwatch.hub.storage.storage import StoreUnavailableError
 JSON = "application/json"
 TAXII = "application/taxii+json;version=2.1"
 RETRY_S = 5
+_LONGEST_NUMBER = 18
 _GZIP_FROM = 1024
 _GZIP_LEVEL = 1
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
@@ -70,6 +71,14 @@ Handler = Callable[[Call], Answer]
 def json_answer(value: Any, status: int = 200, media_type: str = JSON) -> Answer:
     """Return an answer that is a value as JSON."""
     return Answer(msgspec.json.encode(value), status, media_type)
+
+
+def whole_number(text: str, most: int) -> int:
+    """Return a number that a query gives, cut to the most that is taken; 0 where it is none."""
+    if not (text.isascii() and text.isdigit()):
+        return 0
+    digits = text.lstrip("0")
+    return most if len(digits) > _LONGEST_NUMBER else min(int(digits or "0"), most)
 
 
 class Door:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import URL
 
+from stillwatch.errors import Location, UsageError
 from stillwatch.hub.collections import make_collections
 from stillwatch.hub.intake import Intake
 from stillwatch.hub.members import HUB, add_member, find_member
@@ -48,6 +49,32 @@ class Hub(NamedTuple):
     limits: Limits = Limits()
 
 
+def make_data_dir(data_dir: Path) -> None:
+    """Make a directory for its owner alone, unless it is there.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise UsageError(
+            f"the data directory cannot be made: {reason or 'no such name'}", where=Location(str(data_dir))
+        ) from error
+
+
+def check_hub(data_dir: Path, url: str | URL | None = None) -> None:
+    """Check that a hub's data is there already.
+
+    Raises:
+        UsageError: there is no hub.
+    """
+    database = data_dir if url is not None else Path(str(sqlite_url(data_dir).database))
+    if not database.exists():
+        raise UsageError(f"there is no hub in {data_dir}", hint="the --data-dir of stillwatch hub serve")
+
+
 @contextmanager
 def open_storage(data_dir: Path, url: str | URL | None = None, clock: Clock = time.time) -> Iterator[Storage]:
     """Yield the data of a hub, made and furnished if it is new.
@@ -57,7 +84,7 @@ def open_storage(data_dir: Path, url: str | URL | None = None, clock: Clock = ti
         url: a database; None for the one below the directory.
         clock: the time (Unix seconds).
     """
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_data_dir(data_dir)
     with closing(Storage(sqlite_url(data_dir) if url is None else url, clock)) as storage:
         with storage.writing() as db:
             make_collections(db)

@@ -26,6 +26,8 @@ class Operation(NamedTuple):
         body: type of the body, None for none.
         answers: each status with the type of its body, None for one that is not described.
         errors: the statuses of refusals beside 401, 403, 404 and 503.
+        media_type: of the body and of all answers.
+        gives: of the answers that are no refusals, where it is another.
     """
 
     path: str
@@ -37,6 +39,7 @@ class Operation(NamedTuple):
     errors: tuple[int, ...] = ()
     query: tuple[Parameter, ...] = ()
     media_type: str = JSON
+    gives: str | None = None
 
 
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -89,7 +92,7 @@ def _described(one: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:
         "summary": one.summary,
         "parameters": [_in_path(name) for name in names] + [_in_query(parameter) for parameter in one.query],
         "responses": {
-            **{str(status): _content(kind, one.media_type, schema_of) for status, kind in one.answers},
+            **{str(status): _content(kind, one.gives or one.media_type, schema_of) for status, kind in one.answers},
             **{str(status): {"description": "Refused.", **problem} for status in refused},
         },
     }

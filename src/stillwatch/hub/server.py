@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import IO, NamedTuple, NoReturn
 
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from stillwatch.errors import UsageError
+from stillwatch.errors import Location, UsageError
 from stillwatch.hub.app import make_app
 from stillwatch.hub.auth import Authenticator, Provider
-from stillwatch.hub.hub import Hub, Limits, open_hub
+from stillwatch.hub.hub import Hub, Limits, make_data_dir, open_hub
 from stillwatch.hub.publisher import Publisher
 
 HOST = "127.0.0.1"
@@ -109,15 +109,22 @@ def alone(data_dir: Path) -> Iterator[None]:
     """Hold a data directory against a second process; the lock goes with the process, however it ends.
 
     Raises:
-        UsageError: it is in use.
+        UsageError: it is in use, or it cannot be made.
     """
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "lock").open("w") as stream:
+    make_data_dir(data_dir)
+    with _lock_file(data_dir / "lock") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(f"{data_dir} is in use by another process", hint="give each its own --data-dir") from error
         yield
+
+
+def _lock_file(path: Path) -> IO[str]:
+    try:
+        return path.open("w")
+    except OSError as error:
+        raise UsageError(f"nothing can be written here: {error.strerror}", where=Location(str(path))) from error
 
 
 @contextlib.contextmanager

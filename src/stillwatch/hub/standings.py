@@ -56,6 +56,17 @@ def versions_of(
     return found
 
 
+def raws(db: Connection, seqs: Iterable[int]) -> dict[int, bytes]:
+    """Return the bytes of stored objects by their `seq`."""
+    wanted = sorted(set(seqs))
+    found: dict[int, bytes] = {}
+    table = schema.stored
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = db.execute(select(table.c.seq, table.c.raw).where(table.c.seq.in_(wanted[start : start + _AT_ONCE])))
+        found.update({row.seq: bytes(row.raw) for row in rows})
+    return found
+
+
 def standings_of(versions: Sequence[Version]) -> list[tuple[Version, int, int]]:
     """Return version, reader and standing for all readers of all versions of one owner's object."""
     ordered = sorted(versions, key=lambda one: (one.version, one.seq))

@@ -7,13 +7,14 @@ from sqlalchemy import Connection, select
 
 from stillwatch.hub import anonymity
 from stillwatch.hub.candidates import Candidate, Fault
-from stillwatch.hub.collections import Collection, list_collections
+from stillwatch.hub.collections import Collection
+from stillwatch.hub.markings import Markings
 from stillwatch.hub.members import HUB, Member, find_member, numbers_of
-from stillwatch.hub.standings import Version, versions_of
+from stillwatch.hub.standings import Version, raws, versions_of
 from stillwatch.hub.storage import schema
 from stillwatch.hub.storage.moments import version_text
-from stillwatch.hub.visibility import EVERYONE, audience_of, defined_level, marking_refs, recipients_of
-from stillwatch.sharing.objects.tlp import LEVEL_OF_ID, Tlp
+from stillwatch.hub.visibility import defined_level, recipients_of
+from stillwatch.sharing.objects.tlp import LEVEL_OF_ID
 
 _decode = msgspec.json.Decoder().decode
 _AT_ONCE = 500
@@ -58,10 +59,11 @@ class Triage:
                 if self._reads and one.owner != self._owner.number and one.visible_to(self._owner.number)
             ]
         self._gone = self._tombstones(candidates)
-        self._contents = self._raws(seq for one in candidates if (seq := self._like(one)) is not None)
-        self._known = self._markings(candidates)
+        self._contents = raws(self._db, (seq for one in candidates if (seq := self._like(one)) is not None))
         named = {who for one in candidates for who in recipients_of(one.item) or ()}
+        named |= {creator for one in candidates if (creator := _creator(one)) is not None}
         self._numbers = numbers_of(self._db, named) if named else {}
+        self._markings = Markings(self._db, self._collection, self._owner, candidates, self._numbers)
         hub = find_member(self._db, HUB)
         self._hub_id = "" if hub is None else hub.member_id
         for candidate in candidates:
@@ -77,25 +79,31 @@ class Triage:
         if self._repeats(candidate) or (like is not None and self._same(candidate, like)):
             self.present.append((candidate, like))
             return
-        audience = audience_of(candidate.item, self._known, self._owner.member_id)
-        numbers = None
-        if audience is not EVERYONE:
-            numbers = frozenset({self._owner.number, *(self._numbers[who] for who in audience if who in self._numbers)})
         self._here.setdefault(candidate.id, []).append(candidate)
-        self.ready.append(Ready(candidate=candidate, readers=numbers))
+        self.ready.append(Ready(candidate=candidate, readers=self._markings.readers_of(candidate.item)))
 
     def _refusal(self, one: Candidate) -> str | None:
         if (one.id, WHOLE if one.version is None else one.version) in self._gone:
             return "you deleted it, and it is not taken again"
         if one.id in LEVEL_OF_ID and defined_level(one.item) != (True, LEVEL_OF_ID[one.id]):
             return "the id is that of a published TLP marking, which this is not"
-        unfit = anonymity.refusal(one.item, self._owner.member_id, self._hub_id)
+        unfit = self._pretence(one) or anonymity.refusal(one.item, self._owner.member_id, self._hub_id)
         if unfit is not None:
             return unfit
         unknown = [who for who in recipients_of(one.item) or () if who not in self._numbers]
         if unknown:
             return f"recipient {min(unknown)[:80]} is no member"
         return None if one.version is None or one.id in LEVEL_OF_ID else self._conflict(one)
+
+    def _pretence(self, one: Candidate) -> str | None:
+        """Return why an object is not its poster's to say; what its poster sees stored already is none of its words."""
+        creator = _creator(one)
+        if creator not in self._numbers or creator in {self._owner.member_id, self._hub_id}:
+            return None
+        like = self._like(one)
+        if like is not None and self._same(one, like):
+            return None
+        return "created_by_ref: it speaks in another member's name"
 
     def _conflict(self, one: Candidate) -> str | None:
         """Return why a version cannot stand beside those that its poster has or sees under the same id."""
@@ -127,17 +135,6 @@ class Triage:
         raw = self._contents[seq]
         return one.id in LEVEL_OF_ID or raw == one.raw or bool(_decode(raw) == one.item)
 
-    def _raws(self, seqs: Iterable[int]) -> dict[int, bytes]:
-        wanted = sorted(set(seqs))
-        found: dict[int, bytes] = {}
-        table = schema.stored
-        for start in range(0, len(wanted), _AT_ONCE):
-            rows = self._db.execute(
-                select(table.c.seq, table.c.raw).where(table.c.seq.in_(wanted[start : start + _AT_ONCE]))
-            )
-            found.update({row.seq: bytes(row.raw) for row in rows})
-        return found
-
     def _tombstones(self, candidates: list[Candidate]) -> set[tuple[str, int]]:
         table = schema.tombstone
         wanted = sorted({one.id for one in candidates})
@@ -153,33 +150,8 @@ class Triage:
             found.update((row.id, row.version) for row in rows)
         return found
 
-    def _markings(self, candidates: list[Candidate]) -> dict[str, Tlp | None]:
-        """Return the marking definitions that these objects refer to and that their owner may see."""
-        refs = {
-            ref
-            for one in candidates
-            for ref in marking_refs(one.item)
-            if isinstance(ref, str) and ref not in LEVEL_OF_ID
-        }
-        if not refs:
-            return {}
-        found: dict[str, list[tuple[bool, Tlp | None]]] = {ref: [] for ref in refs}
-        for one in candidates:
-            if one.id in found:
-                found[one.id].append(defined_level(one.item))
-        for collection in list_collections(self._db):
-            reads = collection.readable_by(self._owner)
-            for versions in versions_of(self._db, collection.number, refs).values():
-                seen = [
-                    one
-                    for one in versions
-                    if one.owner == self._owner.number or (reads and one.visible_to(self._owner.number))
-                ]
-                for seq, raw in self._raws(one.seq for one in seen).items():
-                    name = next(one.id for one in seen if one.seq == seq)
-                    found[name].append(defined_level(_decode(raw)))
-        return {ref: _strictest(told) for ref, told in found.items() if told and all(read for read, _ in told)}
 
-
-def _strictest(told: list[tuple[bool, Tlp | None]]) -> Tlp | None:
-    return max((level for _, level in told if level is not None), default=None)
+def _creator(one: Candidate) -> str | None:
+    """Return whom an object names as its creator; on an observable that may be anything."""
+    named = one.item.get("created_by_ref")
+    return named if isinstance(named, str) and named.isprintable() else None

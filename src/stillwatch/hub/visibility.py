@@ -3,7 +3,7 @@
 Everything that is unclear narrows the audience, nothing widens it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -36,6 +36,19 @@ def audience_of(item: Mapping[str, Any], known: Mapping[str, Tlp | None], owner:
         return recipients | {owner}
     level = level_of(item, known)
     return frozenset({owner}) if level is None or level is Tlp.RED else EVERYONE
+
+
+def narrowed(
+    readers: frozenset[int] | None, markings: Iterable[frozenset[int] | None], owner: int
+) -> frozenset[int] | None:
+    """Return who sees an object and every marking definition that it refers to; None is everyone (numbers of members).
+
+    Whoever saw it without its marking would learn that there is one that is hidden. Its owner always sees it.
+    """
+    for one in markings:
+        if one is not None:
+            readers = (one if readers is None else readers & one) | {owner}
+    return readers
 
 
 def level_of(item: Mapping[str, Any], known: Mapping[str, Tlp | None]) -> Tlp | None:

@@ -12,6 +12,7 @@ from stillwatch.files import replace_file
 from stillwatch.sharing.clearance.clearing import Clearing
 from stillwatch.sharing.clearance.events import Deleted, Event, Pushed
 from stillwatch.sharing.clearance.outbox import Outbox
+from stillwatch.sharing.clearance.release import expired
 from stillwatch.sharing.indicators import indicators_in
 from stillwatch.sharing.received import Inbox, Received
 from stillwatch.sharing.signing import verify
@@ -25,12 +26,16 @@ _FRACTION = 6
 
 
 class PushOutcome(NamedTuple):
-    """What became of a push: objects taken, refused with why, kept back with why, and deleted at the hub."""
+    """What became of a push: objects taken, refused with why, kept back with why, and deleted at the hub.
+
+    `expired` counts the indicators among what was offered that hold no more.
+    """
 
     taken: int
     refused: list[tuple[str, str]]
     waiting: list[str]
     deleted: int
+    expired: int
 
 
 class PullOutcome(NamedTuple):
@@ -55,7 +60,7 @@ def push(
     ready, waiting = clearing.ready()
     gone = clearing.to_delete()
     if not ready and not gone:
-        return PushOutcome(0, [], waiting, 0)
+        return PushOutcome(0, [], waiting, 0, 0)
     target = find_collection(connection, collection)
     if not target.can_write:
         raise RemoteError(f"this member may not write to {collection!r}", hint="ask the hub's operator for the role")
@@ -81,7 +86,7 @@ def push(
         outbox.record(events, now_s)
         taken += sum(sent.message is None for sent in batch)
         refused += [(names[sent.sha256], sent.message) for sent in batch if sent.message is not None]
-    return PushOutcome(taken, refused, waiting, len(gone))
+    return PushOutcome(taken, refused, waiting, len(gone), expired(ready, clock()))
 
 
 def pull(

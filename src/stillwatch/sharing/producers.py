@@ -136,15 +136,14 @@ def _item(
         item_id=campaign.campaign_id,
         facts=(
             *_shape(campaign, first, last),
+            *_judgement(campaign),
             *_texts(campaign, bands),
             *_targets(campaign, released),
             *_accounts(campaign, identifiers),
         ),
         circumvention=_circumvention(campaign),
-        confidence=campaign.confidence,
         first_seen=first,
         last_seen=last,
-        alternatives=tuple(map(_alternative, campaign.alternatives)),
     )
 
 
@@ -159,6 +158,16 @@ def _shape(campaign: Campaign, first: float, last: float) -> Iterator[Fact]:
     if campaign.exposure.output_tokens:
         yield Fact(field="volume.tokens", value=campaign.exposure.output_tokens, context=cluster)
     yield Fact(field="tactic.techniques", value=_techniques(campaign))
+
+
+def _judgement(campaign: Campaign) -> Iterator[Fact]:
+    yield Fact(field="finding.confidence", value=campaign.confidence)
+    if campaign.alternatives:
+        told = [msgspec.to_builtins(_alternative(one)) for one in campaign.alternatives]
+        yield Fact(field="finding.alternatives", value=told)
+    found = _circumvention(campaign)
+    if found:
+        yield Fact(field="finding.circumvention", value=found)
 
 
 def _texts(campaign: Campaign, bands: tuple[str, ...]) -> Iterator[Fact]:

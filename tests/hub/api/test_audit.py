@@ -175,3 +175,10 @@ def test_old_cosignatures_are_forgotten(world: World, monkeypatch: pytest.Monkey
     with world.hub.storage.reading() as db:
         kept = list(db.scalars(select(cosignature.c.size).order_by(cosignature.c.size)))
     assert kept == sizes[-2:]
+
+
+def test_the_document_says_what_the_log_answers_with(world: World) -> None:
+    paths = world.member("reader").get("/openapi.json").json()["paths"]
+    for path, kind in (("checkpoint", "text/plain"), ("tile/{path}", "application/octet-stream")):
+        (told,) = paths[f"/v1/audit/{path}"]["get"]["responses"]["200"]["content"]
+        assert told.startswith(kind)

@@ -1,4 +1,6 @@
 import json
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,12 @@ from stillwatch.sharing.matching.key_ring import load_ring, save_ring
 from stillwatch.sharing.matching.keys import generate, sum_of_public_keys
 
 KEY = generate()
+DATE = time.strftime("%Y-%m-%d", time.gmtime(NOW))
+
+
+def numbers(ids: Iterable[str]) -> list[str]:
+    """Return what stands behind the day in the names of epochs."""
+    return [one.rpartition(".")[2] for one in ids]
 
 
 def given(**more: str) -> dict[str, str]:
@@ -21,16 +29,17 @@ def test_a_ring_is_made_once_and_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert keys[0] == keys[1]
     assert (tmp_path / "oprf-ring.json").stat().st_mode & 0o777 == 0o600
     (epoch,) = keys[0]
-    assert (epoch.id, epoch.valid_to - epoch.valid_from) == ("1", LASTS_S)
+    assert (epoch.id, epoch.valid_to - epoch.valid_from) == (f"{DATE}.1", LASTS_S)
 
 
 def test_the_next_epoch_is_there_before_the_last_one_ends_and_dead_keys_are_forgotten(tmp_path: Path) -> None:
     holder = Holder(tmp_path, {}, NOW)
     assert len(holder.published(NOW + LASTS_S - AHEAD_S - DAY)) == 1
     ids = [one.id for one in holder.published(NOW + LASTS_S - AHEAD_S + DAY)]
-    assert ids == ["1", "2"] == [one.id for one in Holder(tmp_path, {}, NOW).published(NOW)]
-    assert [one.id for one in holder.published(NOW + 2 * LASTS_S - DAY)] == ["2", "3"]
-    assert [one.id for one in holder.published(NOW + 9 * LASTS_S)][-1] == "10"
+    assert numbers(ids) == ["1", "2"]
+    assert ids == [one.id for one in Holder(tmp_path, {}, NOW).published(NOW)]
+    assert numbers(one.id for one in holder.published(NOW + 2 * LASTS_S - DAY)) == ["2", "3"]
+    assert holder.published(NOW + 9 * LASTS_S)[-1].id.endswith(".10")
 
 
 def test_epochs_of_other_names_go_on_with_the_highest_number(tmp_path: Path) -> None:
@@ -38,7 +47,7 @@ def test_epochs_of_other_names_go_on_with_the_highest_number(tmp_path: Path) -> 
     path = tmp_path / "oprf-ring.json"
     save_ring(load_ring(path).rotated("spring", 40 * 86_400).rotated("7", 1).rotated("summer", 1), path)
     ids = [one.id for one in Holder(tmp_path, {}, NOW).published(NOW + LASTS_S + 20 * DAY)]
-    assert ids == ["spring", "7", "summer", "8"]
+    assert numbers(ids) == ["spring", "7", "summer", "8"]
 
 
 def test_a_key_of_the_environment_is_used_and_nothing_is_written(tmp_path: Path) -> None:
@@ -81,7 +90,7 @@ def test_both_holders_name_and_time_their_next_epochs_alike(tmp_path: Path) -> N
     split(hub, trustee, None)
     later = NOW + LASTS_S - DAY
     ours, theirs = Holder(hub, {}, NOW), Holder(trustee, {}, NOW, make=False).published(later)
-    assert [one.id for one in ours.published(later)] == ["1"]
+    assert [one.id for one in ours.published(later)] == [f"{DATE}.1"]
     known = json.loads((hub / "trustee.json").read_bytes())
     known["epochs"] = [{"id": e.id, "valid_from": 0, "valid_to": 1, "public_keys": e.public_keys} for e in theirs]
     (hub / "trustee.json").write_text(json.dumps(known))

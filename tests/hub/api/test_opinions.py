@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from tests.hub.api.worlds import DAY, NOW, Who, World, absent, campaign
+from tests.hub.api.worlds import DAY, Who, World, absent, campaign
 
 from stillwatch.hub.api.opinions import is_about_somebody
 from stillwatch.sharing.objects import build
@@ -64,25 +64,33 @@ def test_the_contributor_of_an_anonymous_object_gets_them_too(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    "kind", ["identity", "threat-actor", "intrusion-set", "relationship", "user-account", "report"]
+    "kind", ["identity", "threat-actor", "intrusion-set", "relationship", "user-account", "report", "note"]
 )
 def test_there_is_no_opinion_on_somebody(world: World, kind: str) -> None:
     (ann,) = world.members("ann")
     answer = ann.post("/v1/opinions", {"object_id": absent(kind), "opinion": "agree"})
-    assert (answer.status_code, answer.json()["title"]) == (422, "an opinion is on a statement, not on somebody")
+    assert (answer.status_code, answer.json()["title"]) == (
+        422,
+        "an opinion is on a statement of conduct, not on somebody",
+    )
 
 
-def test_there_is_no_opinion_on_a_note_about_somebody(world: World) -> None:
+def test_there_is_no_opinion_on_an_object_about_somebody(world: World) -> None:
     owner, ann = world.members("owner", "ann")
-    note = build.note(build.Origin(created_by=owner.id, at=NOW), content="who it was", refs=[SOMEBODY])
-    other = build.note(build.Origin(created_by=owner.id, at=NOW), content="how it was", refs=[absent()])
-    owner.share(note, other)
-    refused = ann.post("/v1/opinions", {"object_id": note["id"], "opinion": "agree"})
+    item = campaign(owner.id) | {"x_run_by_ref": SOMEBODY}
+    owner.share(item)
+    refused = ann.post("/v1/opinions", {"object_id": item["id"], "opinion": "agree"})
     assert (refused.status_code, refused.json()["title"]) == (
         422,
         "the object is about somebody, on whom there are no opinions",
     )
-    say(ann, other["id"], "agree")
+
+
+def test_an_opinion_on_an_observable_is_kept(world: World) -> None:
+    owner, ann = world.members("owner", "ann")
+    item = build.domain_name("relay.example")
+    owner.share(item)
+    say(ann, item["id"], "agree")
 
 
 def test_what_a_member_may_not_see_is_absent_to_it(world: World) -> None:

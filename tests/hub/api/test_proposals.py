@@ -89,6 +89,11 @@ def test_a_path_goes_into_extensions_and_lists(shared: tuple[Who, Who, dict[str,
         {"name": 3},
         {"labels": ["block"]},
         {"x_threshold": 3},
+        {"x_action": "block"},
+        {"x_acme": {"action": "none"}},
+        {"labels": ["score>=0.9"]},
+        {"x_acme": {"action": "block", "a": 1}, "x_acme.action": None},
+        {"labels": ["block"], "labels.0": "harmless"},
         {"name.first": "x"},
         {"object_marking_refs.7": "x"},
         {"object_marking_refs.x": "x"},
@@ -129,6 +134,7 @@ def test_proposals_come_in_pages(shared: tuple[Who, Who, dict[str, Any]]) -> Non
     assert found == made
     assert reader.get(f"/v1/proposals?after={page['next']}").status_code == 400
     assert owner.get(f"/v1/proposals?after={page['next']}").json()["next"] == page["next"]
+    assert reader.get(f"/v1/proposals?limit={10**19}").status_code == 200
     for wrong in ("limit=0", "limit=x", "limit=-1", "after=x"):
         assert owner.get(f"/v1/proposals?{wrong}").status_code == 400
 

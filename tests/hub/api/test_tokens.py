@@ -56,7 +56,10 @@ def test_the_answer_is_that_of_the_standard(monkeypatch: pytest.MonkeyPatch, tmp
         ann = made.member("ann")
         blinded = "863f330cc1a1259ed5a5998a23acfd37fb4351a793a5b3c090b642ddc439b945"
         told = ann.post("/v1/tokens/evaluate", {"blinded": [blinded]}).json()
-    assert told["evaluated"] == ["aa8fa048764d5623868679402ff6108d2521884fa138cd7f9c7669a9a014267e"]
+        upper = ann.post("/v1/tokens/evaluate", {"blinded": [blinded.upper()]}).json()
+    assert (
+        upper["evaluated"] == told["evaluated"] == ["aa8fa048764d5623868679402ff6108d2521884fa138cd7f9c7669a9a014267e"]
+    )
     assert (told["epoch"], told["suite"], len(told["proof"])) == ("1", "ristretto255-SHA512", 128)
     assert read_key(key.secret_hex()).public_hex == "c803e2cc6b05fc15064549b5920659ca4a77b2cca6f04f6b357009335476ad4e"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.hub.storage.moments import added_text, parse_moment, version_text
+from stillwatch.hub.storage.moments import added_text, any_moment, parse_moment, version_text
 
 moments = st.integers(0, 253_402_300_799_999_999)
 
@@ -33,6 +33,7 @@ def test_it_reads_what_python_writes(when: datetime) -> None:
 @given(st.text(alphabet="0123456789-:.TZ+", max_size=40) | st.text())
 def test_it_never_fails(text: str) -> None:
     parse_moment(text)
+    any_moment(text)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,9 @@ def test_a_leap_second_is_the_one_before() -> None:
 
 def test_decimals_beyond_the_sixth_are_cut() -> None:
     assert parse_moment("1970-01-01T00:00:00.1234569Z") == 123456
+
+
+def test_long_ago_is_before_zero() -> None:
+    assert any_moment("1969-12-31T23:59:59.5Z") == -500_000
+    assert (any_moment("0001-01-01T00:00:00Z") or 0) < 0
+    assert any_moment("0000-12-31T00:00:00Z") is None

@@ -82,7 +82,8 @@ def test_without_limit_a_page_has_an_end(site: Site, north: Desk) -> None:
 
 def test_a_limit_beyond_the_cap_is_the_cap(site: Site, north: Desk) -> None:
     north.share(*(indicator() for _ in range(site.hub.limits.page + 1)))
-    assert len(north.get(OBJECTS, limit=10**17).json()["objects"]) == site.hub.limits.page
+    for limit in (10**17, 10**19, "9" * 5000, "0" * 5000 + "9999"):
+        assert len(north.get(OBJECTS, limit=limit).json()["objects"]) == site.hub.limits.page
 
 
 NOBODYS = "7f9a6a39-4c39-4a2b-9d55-0c3f5f0a2f11"
@@ -107,6 +108,26 @@ def test_what_is_not_there_is_404_in_taxii(north: Desk, path: str) -> None:
     assert told.status_code == 404
     assert told.headers["content-type"] == TAXII
     assert told.json()["title"]
+
+
+def test_a_404_says_what_is_not_there(north: Desk) -> None:
+    assert north.get("/other/collections/").json()["title"] == "there is no such API root"
+    assert north.get("/exchange/other/").json()["title"] == "there is no such resource"
+    assert north.get("/").json()["title"] == "there is no such API root"
+    assert north.get("/v1/votes").json()["title"] == "there is no such resource"
+
+
+def test_a_405_names_all_that_is_allowed(north: Desk) -> None:
+    told = north.ask("PUT", OBJECTS)
+    assert (told.status_code, told.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert north.ask("POST", "/taxii2/").headers["allow"] == "GET, HEAD"
+
+
+def test_added_after_may_be_long_ago(north: Desk) -> None:
+    north.share(item := indicator())
+    for text in ("0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"):
+        assert north.ids(added_after=text) == [item["id"]]
+    assert north.get(OBJECTS, added_after="0000-01-01T00:00:00Z").status_code == 400
 
 
 def test_added_after_must_be_a_time(north: Desk) -> None:

@@ -66,7 +66,7 @@ def of_account(field: str, value: Any, account: str = "acc-1", **context: Any) -
 
 
 def item(*facts: Fact, item_id: str = "C-1", circumvention: tuple[str, ...] = ("false-identity",), **more: Any) -> Item:
-    told = {"confidence": "high", "first_seen": NOW - 9 * DAY, "last_seen": NOW - DAY, **more}
+    told = {"first_seen": NOW - 9 * DAY, "last_seen": NOW - DAY, **more}
     return Item(item_id=item_id, facts=facts, circumvention=circumvention, **told)
 
 
@@ -76,6 +76,9 @@ def harvest(item_id: str = "C-1") -> Item:
         fact("cluster.accounts", 4_203),
         fact("cluster.lifetime", 9 * DAY),
         fact("cluster.synchrony", "high"),
+        fact("finding.confidence", "high"),
+        fact("finding.alternatives", [{"explanation": "agency", "kept": True}]),
+        fact("finding.circumvention", ["false-identity"]),
         fact("volume.exchanges", 16_342, of_one_cluster=True),
         fact("tactic.techniques", ["model-extraction", "api-access"]),
         fact("target.capability", "reasoning"),

@@ -100,6 +100,7 @@ until = 2026-12-31
         (("until = 2026-12-31", ""), "until"),
         (("2026-12-31", "2025-12-31"), "ends before"),
         (("2026-12-31", "never"), "bases.toml"),
+        (("2026-12-31", "2027-01-03"), "longer than 366 days"),
         (("by =", "buy ="), "unknown field"),
     ],
 )
@@ -136,7 +137,8 @@ def test_an_adoption_is_read_as_it_was_written(tmp_path_factory: pytest.TempPath
 
 
 @pytest.mark.parametrize(
-    "change", [{"name": "x"}, {"until": "x"}, {"until": "2026-01-01"}, {"by": " "}, {"reason": ""}]
+    "change",
+    [{"name": "x"}, {"until": "x"}, {"until": "2026-01-01"}, {"until": "2027-08-05"}, {"by": " "}, {"reason": ""}],
 )
 def test_an_adoption_needs_a_basis_an_end_a_person_and_a_reason(tmp_path: Path, change: dict[str, str]) -> None:
     given = {"name": "us-2014-statement", "until": "2027-06-30", "by": "R. Ames", "reason": "memo", **change}

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from tests.sharing.clearance.factories import (
     ANN,
+    BANDS,
     BEN,
     DAY,
     NOW,
@@ -21,15 +22,17 @@ from tests.sharing.clearance.factories import (
     item,
     of_account,
     outbox_in,
+    sent_bytes,
     word,
 )
 
 from stillwatch.errors import InputRejectedError, PolicyRefusedError, UsageError
 from stillwatch.sharing.clearance.engine import Engine
-from stillwatch.sharing.clearance.events import ItemRuled, ObjectMade, OpinionGiven, Pushed
+from stillwatch.sharing.clearance.events import BasisAdopted, ItemRuled, ObjectMade, OpinionGiven, Pushed
 from stillwatch.sharing.clearance.load import Rules, parse_rules
 from stillwatch.sharing.clearance.outbox import Outbox
 from stillwatch.sharing.clearance.transform import Means
+from stillwatch.sharing.objects.extensions import HARVEST, SHARING
 from stillwatch.sharing.objects.tlp import Tlp
 from stillwatch.sharing.objects.validate import ObjectValidator
 
@@ -478,14 +481,13 @@ def test_what_has_no_place_of_its_own_is_a_line_of_a_note(tmp_path: Path) -> Non
 
 
 def opinion(
-    by: str, number: int = 25, fields: tuple[str, ...] = (), until_s: float = NOW + 30 * DAY, name: str = "o-1"
+    by: str, number: int = 22, fields: tuple[str, ...] = (), until_s: float = NOW + 30 * DAY, name: str = "o-1"
 ) -> OpinionGiven:
     return OpinionGiven(ts=0, opinion=name, number=number, fields=fields, until_s=until_s, by=by, reason="memo 14")
 
 
-def company(clearing: Any) -> str:
-    told = item(fact("attribution.company", "Example Models Ltd", confidence=60, alternatives=["agency"]))
-    return str(clearing.clear([told])[0].rulings[0].state)
+def threshold(clearing: Any, text: str = "over 12") -> str:
+    return str(clearing.clear([item(fact("own.thresholds", text))])[0].rulings[0].state)
 
 
 def test_an_opinion_stands_from_the_second_person_on_to_its_end(tmp_path: Path) -> None:
@@ -494,15 +496,15 @@ def test_an_opinion_stands_from_the_second_person_on_to_its_end(tmp_path: Path) 
         clearing = clearing_of(outbox, clock=clock)
         assert not clearing.give_opinion(opinion(ANN))
         assert not clearing.give_opinion(opinion("ann lee"))
-        assert company(clearing) == "held"
+        assert threshold(clearing) == "held"
         assert clearing.give_opinion(opinion(BEN))
-        assert company(clearing) == "leaves"
+        assert threshold(clearing) == "leaves"
         assert {made.opinions for made in outbox.latest().values()} == {(), ("o-1",)}
         clock.now_s = NOW + 30 * DAY - 1
         assert len(clearing.ready()[0]) == 2
         clock.now_s = NOW + 30 * DAY
         assert clearing.ready()[0] == []
-        assert company(clearing) == "held"
+        assert threshold(clearing) == "held"
 
 
 def test_an_opinion_is_what_both_said(tmp_path: Path) -> None:
@@ -528,8 +530,8 @@ def test_an_opinion_falls_with_the_basis_that_held_when_it_was_given(tmp_path: P
     with outbox_in(tmp_path) as outbox:
         for by in (ANN, BEN):
             clearing_of(outbox).give_opinion(opinion(by))
-        assert company(clearing_of(outbox, adopted("us-2014-statement"))) == "held"
-        assert company(clearing_of(outbox)) == "leaves"
+        assert threshold(clearing_of(outbox, adopted("us-2014-statement"))) == "held"
+        assert threshold(clearing_of(outbox)) == "leaves"
 
 
 def test_one_person_ends_an_opinion(tmp_path: Path) -> None:
@@ -537,9 +539,9 @@ def test_one_person_ends_an_opinion(tmp_path: Path) -> None:
         clearing = clearing_of(outbox)
         for by in (ANN, BEN):
             clearing.give_opinion(opinion(by))
-        assert company(clearing) == "leaves"
+        assert threshold(clearing) == "leaves"
         clearing.end_opinion("o-1", by=ANN, reason="a letter came")
-        assert company(clearing) == "held"
+        assert threshold(clearing) == "held"
         assert clearing.ready()[0] == []
         clearing.give_opinion(opinion("Cy Dunn"))
         assert outbox.opinions == []
@@ -587,6 +589,177 @@ def test_a_part_of_a_class_that_is_never_told_is_in_no_opinion(tmp_path: Path) -
         for by in (ANN, BEN):
             clearing.give_opinion(opinion(by, 27))
         assert outbox.opinions[0].fields == ("lineage.result",)
+
+
+TEXT_FIELDS = (
+    ("template.text", {"accounts": 1}),
+    ("tactic.description", {}),
+    ("prompt.excerpt", {}),
+    ("own.thresholds", {}),
+    ("own.weights", {}),
+    ("own.production_rates", {}),
+    ("attribution.company", {"confidence": 60, "alternatives": ["agency"]}),
+    ("lineage.result", {"method": "twins"}),
+    ("ownership.finding", {}),
+)
+CERTAIN = (
+    ("an e-mail address", "bob.smith@globex.example"),
+    ("a card number", "4111 1111 1111 1111"),
+    ("a phone number", "+49 170 5550123"),
+    ("a key or a token", "sk-live-abcd1234efgh5678"),
+    ("a sum of money", "$19,400 a month"),
+)
+OPINABLE = (1, 2, 3, 22, 25, 27, 29)
+
+
+def opined(outbox: Outbox) -> Any:
+    clearing = clearing_of(outbox)
+    for number in OPINABLE:
+        for by in (ANN, BEN):
+            clearing.give_opinion(opinion(by, number, name=f"o-{number}"))
+    assert len(outbox.opinions) == len(OPINABLE)
+    return clearing
+
+
+@pytest.mark.parametrize(("kind", "value"), CERTAIN)
+def test_what_is_personal_for_certain_leaves_by_nobodys_word(tmp_path: Path, kind: str, value: str) -> None:
+    told = item(*(fact(field, f"think about {value} now", **context) for field, context in TEXT_FIELDS))
+    with outbox_in(tmp_path) as outbox:
+        clearing = opined(outbox)
+        [outcome] = clearing.clear([told])
+        assert {ruling.state for ruling in outcome.rulings} == {"withheld"}
+        assert all(kind in ruling.why and value not in ruling.why for ruling in outcome.rulings)
+        assert clearing.held() == []
+        for one in told.facts:  # words that got into the log past `review`
+            key, terms = outbox.key_of(told, one), ""
+            outbox.record([msgspec.structs.replace(word(key, by), terms=terms) for by in (ANN, BEN)], NOW)
+        assert clearing.clear([told])[0].objects == ()
+        assert value.encode() not in sent_bytes(outbox)
+    engine = Engine(RULES, everything(), [], Means(pseudonym_key=b"k" * 32), NOW)
+    assert {engine.released(one, "key").state for one in told.facts} == {"withheld"}
+
+
+@pytest.mark.parametrize(
+    "text", ["think as Globex would", "ask {Bob Smith} first", "my name is bob", "on 3 march", "number 5 5 5 0 1 9 9"]
+)
+def test_no_opinion_covers_a_text_in_which_somebody_may_be(tmp_path: Path, text: str) -> None:
+    facts = [fact(field, text, **context) for field, context in TEXT_FIELDS if field != "template.text"]
+    told = item(*facts)
+    with outbox_in(tmp_path) as outbox:
+        clearing = opined(outbox)
+        [outcome] = clearing.clear([told])
+        assert {ruling.state for ruling in outcome.rulings} == {"held"}
+        assert all("nobody read" in ruling.why and ruling.opinion is None for ruling in outcome.rulings)
+        keys = [held.key for held in clearing.held()]
+        for by in (ANN, BEN):
+            clearing.review(*(word(key, by) for key in keys))
+        assert {ruling.state for ruling in clearing.clear([told])[0].rulings} == {"leaves"}
+
+
+def test_an_opinion_covers_a_template_whose_slots_alone_named_somebody(tmp_path: Path) -> None:
+    told = item(
+        fact("template.bands", BANDS, accounts=1),
+        fact("template.text", "think about {Bob Smith, $40} now", accounts=1),
+    )
+    with outbox_in(tmp_path) as outbox:
+        [outcome] = opined(outbox).clear([told])
+        assert [ruling.opinion for ruling in outcome.rulings] == ["o-2", "o-2"]
+        assert outcome.rulings[1].value == "think about {} now"
+
+
+def test_two_persons_release_a_number_of_a_register(tmp_path: Path) -> None:
+    text = "Example Holding, HRB 123456 B, SIRET 404 833 048 00022, owns relay.example since 2021-03-04"
+    told = item(fact("ownership.finding", text, public=True))
+    with outbox_in(tmp_path) as outbox:
+        clearing = opined(outbox)
+        clearing.clear([told])
+        [held] = clearing.held()
+        for by in (ANN, BEN):
+            clearing.review(word(held.key, by))
+        [note] = of_type(outbox, "note")
+        assert note["content"] == f"ownership.finding: {text}"
+
+
+def test_counsel_is_not_asked_for_what_could_not_leave(tmp_path: Path) -> None:
+    told = item(fact("identity.kyc_document", "P123", account="acc-1", role="harvester"))
+    with outbox_in(tmp_path) as outbox:
+        [outcome] = clearing_of(outbox).clear([told])
+        assert (outcome.rulings[0].state, "token" in outcome.rulings[0].why) == ("withheld", True)
+
+
+# What a campaign says
+
+
+def test_a_campaign_says_nothing_of_a_class_that_is_held(tmp_path: Path) -> None:
+    """Class 14 rests on EU guidelines that are not adopted here; class 2 on the GDPR, which is."""
+    bases = adopted("us-2014-statement", "eu-gdpr-6-1-f", jurisdictions=("US", "EU"))
+    with outbox_in(tmp_path) as outbox:
+        [outcome] = clearing_of(outbox, bases).clear([harvest()])
+        assert {one.state for one in outcome.rulings if one.number == 14} == {"held"}
+        [campaign] = of_type(outbox, "campaign")
+        assert {"first_seen", "last_seen", "confidence", "external_references"}.isdisjoint(campaign)
+        assert list(campaign["extensions"]) == [SHARING]
+        assert outbox.latest()[campaign["id"]].numbers == ()
+        indicators = of_type(outbox, "indicator")
+        assert indicators
+        for body in (*of_type(outbox, "indicator"), *of_type(outbox, "relationship"), *of_type(outbox, "note")):
+            assert "confidence" not in body
+            assert "circumvention" not in json.dumps(body)
+        # the week of last seen and none before it: the Monday behind NOW - 1 day
+        assert {body["valid_from"] for body in indicators} == {"2026-07-27T00:00:00.000Z"}
+        for body in objects_of(outbox):
+            assert ObjectValidator().errors(json.dumps(body).encode(), body) == []
+
+
+def test_times_are_weeks_and_leave_with_the_lifetime(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([item(fact("cluster.lifetime", 8 * DAY), item_id="with"), item(fact("cluster.accounts", 9))])
+        with_times, without = sorted(of_type(outbox, "campaign"), key=lambda body: "first_seen" not in body)
+        # Saturday 25 July to Sunday 2 August 2026
+        assert with_times["first_seen"] == "2026-07-20T00:00:00.000Z"
+        assert with_times["last_seen"] == "2026-07-27T00:00:00.000Z"
+        assert {"first_seen", "last_seen", "confidence"}.isdisjoint(without)
+
+
+def test_no_campaign_where_nothing_of_it_leaves_and_nothing_names_it(tmp_path: Path) -> None:
+    told = (of_account("account.id", "acc-1"), of_account("identity.email", "a@example.com"))
+    with outbox_in(tmp_path) as outbox:
+        clearing_of(outbox).clear([item(*told, fact("infrastructure.asn", 64_512))])
+        assert sorted(body["type"] for body in objects_of(outbox)) == ["autonomous-system", "user-account"]
+
+
+def test_how_sure_a_finding_is_stands_where_it_was_ruled_to_leave(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing_of(outbox).clear([harvest()])
+        for kind in ("campaign", "indicator", "relationship", "note"):
+            assert {body["confidence"] for body in of_type(outbox, kind)} == {85}
+        numbers = {made.object_id.partition("--")[0]: made.numbers for made in outbox.latest().values()}
+        assert all(14 in numbers[kind] for kind in ("campaign", "indicator", "relationship", "note"))
+        [campaign] = of_type(outbox, "campaign")
+        told = campaign["extensions"][HARVEST]
+        assert told["alternatives"] == [{"explanation": "agency", "kept": True}]
+        assert told["circumvention"] == ["false-identity"]
+
+
+# Adoptions
+
+
+def test_the_log_says_who_adopted_what_until_when(tmp_path: Path) -> None:
+    def logged(outbox: Outbox) -> list[tuple[str, str, str, str]]:
+        found = [event for _, event in outbox._ledger if isinstance(event, BasisAdopted)]
+        return [(one.basis, one.by, str(one.start), str(one.until)) for one in found]
+
+    first = ("us-2014-statement", "R. Ames", "2026-01-01", "2026-12-31")
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox, adopted("us-2014-statement", until="2026-12-31"))
+        clearing.clear([harvest()])
+        clearing.ready()
+        assert logged(outbox) == [first]
+    with outbox_in(tmp_path) as outbox:
+        both = adopted("us-2014-statement", "eu-gdpr-6-1-f", until="2026-12-31")
+        clearing_of(outbox, both).clear([harvest()])
+        assert logged(outbox) == [first, ("eu-gdpr-6-1-f", *first[1:])]
 
 
 # Rules
@@ -724,7 +897,7 @@ def test_what_was_withdrawn_stays_so(tmp_path: Path) -> None:
         for object_id in outbox.latest():
             clearing.withdraw(object_id, by=ANN, reason="wrong")
         push_all(outbox, clearing)
-        [outcome] = clearing.clear([msgspec.structs.replace(harvest(), confidence="low")])
+        [outcome] = clearing.clear([msgspec.structs.replace(harvest(), facts=harvest().facts[1:])])
         assert outcome.objects == ()
         assert clearing.ready() == ([], [])
 

@@ -17,7 +17,7 @@ from stillwatch.sharing.clearance.engine import Engine
 from stillwatch.sharing.clearance.model import Ruling
 from stillwatch.sharing.clearance.transform import Means
 from stillwatch.sharing.objects.build import Object, Origin
-from stillwatch.sharing.objects.extensions import Cleared, Sharing
+from stillwatch.sharing.objects.extensions import HARVEST, Cleared, Sharing
 
 SECRETS = (
     "alice@example.com",
@@ -141,6 +141,13 @@ def test_a_secret_at_every_place_does_not_pass(way: str) -> None:
         ("campaign", {"created_by_ref": OTHER}),
         ("campaign", {"object_marking_refs": ["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]}),
         ("campaign", {"first_seen": "2026-07-25T13:37:12.000Z"}),
+        ("campaign", {"first_seen": "2026-07-25T00:00:00.000Z"}),
+        ("campaign", {"first_seen": "2026-99-25T00:00:00.000Z"}),
+        ("campaign", {"confidence": 50}),
+        ("campaign", {"extensions": {HARVEST: {"alternatives": [{"explanation": "agency", "kept": False}]}}}),
+        ("campaign", {"extensions": {HARVEST: {"alternatives": [{"explanation": "trial", "kept": True}]}}}),
+        ("campaign", {"extensions": {HARVEST: {"alternatives": {}}}}),
+        ("campaign", {"extensions": {HARVEST: {"circumvention": ["reasoning-replay"]}}}),
         ("campaign", {"labels": []}),
         ("campaign", {"labels": None}),
         ("campaign", {"confidence": True}),
@@ -177,6 +184,16 @@ def test_a_word_stands_only_where_its_field_stands() -> None:
     moved = tuple(msgspec.structs.replace(ruling, field="tactic.description") for ruling in rulings)
     with pytest.raises(PolicyRefusedError):
         check(body, moved)
+
+
+@pytest.mark.parametrize(
+    ("field", "change"), [("cluster.lifetime", "first_seen"), ("finding.confidence", "confidence")]
+)
+def test_what_stands_beside_a_field_does_not_pass_without_it(field: str, change: str) -> None:
+    body, rulings = next(draft for draft in DRAFTS if draft[0]["type"] == "campaign")
+    without = tuple(ruling for ruling in rulings if ruling.field != field)
+    with pytest.raises(PolicyRefusedError, match=change):
+        check({name: value for name, value in body.items() if name in ("type", change)}, without)
 
 
 def test_the_sharing_extension_is_that_of_the_clearance() -> None:

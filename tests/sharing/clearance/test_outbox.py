@@ -278,4 +278,4 @@ def test_many_accounts_are_one_entry_and_one_write(tmp_path: Path) -> None:
         clearing_of(outbox).clear([item(*told)])
         [ruled] = [event for _, event in outbox._ledger if isinstance(event, ItemRuled)]
         assert [(one.field, one.facts) for one in ruled.fields] == [("account.id", 300), ("identity.email", 300)]
-        assert len(offered(outbox)) == 301
+        assert len(offered(outbox)) == 300

@@ -38,6 +38,7 @@ YES = True
 HOSTING = {"residential": False, "expires_at": SOON, "confidence": 80}
 JA3 = "e7d705a3286e19ea42f587b344ee6865"
 OBSERVED = {"own_observation": True, "evidence": "E-7"}
+CONSIDERED = [{"explanation": "agency", "kept": True}]
 TACTIC = "accounts send one frame in turn"
 
 TABLE = [
@@ -46,10 +47,12 @@ TABLE = [
     line(1, "tactic.techniques", ["our secret classifier"], "withheld"),
     line(1, "tactic.description", TACTIC, "leaves", TACTIC, public=True),
     line(1, "tactic.description", TACTIC, "held"),
+    line(1, "tactic.description", TACTIC + " {Alice}", "held", public=True),
     # 2  F: templates, slots emptied. Conditions: scrubbed of personal data, two accounts or more, no customer text.
     line(2, "template.text", FRAME, "leaves", "Think step by step before you answer: {}", accounts=2),
     line(2, "template.text", FRAME, "held", accounts=1),
-    line(2, "template.text", "Write to alice@example.com: {question}", "held", accounts=900),
+    line(2, "template.text", "Write to Alice: {question}", "held", accounts=900),
+    line(2, "template.text", "Write to alice@example.com: {question}", "withheld", accounts=900),
     line(2, "template.bands", BANDS, "leaves", BANDS, accounts=2),
     line(2, "template.bands", BANDS, "held", accounts=1),
     # 3  N for raw text; T as a sketch; a short excerpt only with counsel. GDPR; forwarded users' data.
@@ -113,6 +116,12 @@ TABLE = [
     line(14, "cluster.age", 2 * DAY, "leaves", "under-1-week"),
     line(14, "cluster.synchrony", "high", "leaves", "high"),
     line(14, "cluster.synchrony", "0.93125", "withheld"),
+    line(14, "finding.confidence", "high", "leaves", "high"),
+    line(14, "finding.confidence", "87 of 100", "withheld"),
+    line(14, "finding.alternatives", CONSIDERED, "leaves", CONSIDERED),
+    line(14, "finding.alternatives", [{"explanation": "Northwind did it", "kept": True}], "withheld"),
+    line(14, "finding.circumvention", ["false-identity"], "leaves", ["false-identity"]),
+    line(14, "finding.circumvention", ["they broke our terms"], "withheld"),
     # 15 T: volume in powers of ten, of one cluster; never of a product line or in all. Output and capacity.
     line(15, "volume.exchanges", 16_342, "leaves", "10000-99999", of_one_cluster=True),
     line(15, "volume.tokens", 16_342, "leaves", "10000-99999", of_one_cluster=True),

@@ -134,7 +134,6 @@ ITEMS = st.builds(
     item_id=st.sampled_from(["C-1", *NAMES, *FORMED]),
     facts=st.lists(facts(), min_size=1, max_size=20).map(tuple),
     circumvention=st.lists(st.sampled_from([*KINDS, *NAMES]), max_size=2).map(tuple),
-    confidence=st.sampled_from(["low", "moderate", "high"]),
     first_seen=st.just(NOW - 9 * DAY),
     last_seen=st.just(NOW - DAY),
 )

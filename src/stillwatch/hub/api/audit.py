@@ -77,9 +77,15 @@ class Audit:
         seen = Parameter("witnessed", {"type": "boolean"}, "The newest that a member witnessed, not the newest of all.")
         proof = "/v1/audit/proof"
         return [
-            Operation("/v1/audit/checkpoint", "get", "The signed checkpoint.", self.checkpoint, query=(seen,)),
             Operation(
-                "/v1/audit/tile/{path:path}", "get", "A tile or a bundle of leaves (C2SP tlog-tiles).", self.tile
+                "/v1/audit/checkpoint", "get", "The signed checkpoint.", self.checkpoint, query=(seen,), gives=TEXT
+            ),
+            Operation(
+                "/v1/audit/tile/{path:path}",
+                "get",
+                "A tile or a bundle of leaves (C2SP tlog-tiles).",
+                self.tile,
+                gives=BYTES,
             ),
             Operation(
                 f"{proof}/inclusion",

@@ -1,6 +1,7 @@
 """The key, or the share of one, that tokens are evaluated with: its ring below the data directory."""
 
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,13 +9,15 @@ import msgspec
 
 from stillwatch.errors import InputRejectedError, Location, UsageError
 from stillwatch.files import replace_file
+from stillwatch.hub.hub import make_data_dir
 from stillwatch.sharing.matching.epochs import EPOCH_ID, PublishedEpoch
 from stillwatch.sharing.matching.key_ring import Epoch, KeyRing, load_ring, new_ring, save_ring
 from stillwatch.sharing.matching.keys import read_key
 
 RING, TRUSTEE = "oprf-ring.json", "trustee.json"
 KEY_VARIABLE, EPOCH_VARIABLE = "STILLWATCH_HUB_OPRF_KEY", "STILLWATCH_HUB_OPRF_EPOCH"
-FIRST = "1"
+GIVEN = "1"
+"""Epoch of a key that the environment gives; those of a ring are called otherwise, so that nobody takes one for it."""
 _DAY_S = 86_400
 LASTS_S = 90 * _DAY_S
 AHEAD_S = 30 * _DAY_S
@@ -84,22 +87,28 @@ class Holder:
         if not make:
             hint = "stillwatch hub trustee split, on the hub's data directory"
             raise UsageError("there is no share of a key", where=Location(str(self._path)), hint=hint)
-        ring = new_ring(FIRST, now, LASTS_S)
+        ring = new_ring(_epoch_id(int(now), 1), now, LASTS_S)
         save_ring(ring, self._path)
         return ring
 
 
 def _renewed(ring: KeyRing, now: float) -> KeyRing:
     """Return a ring whose last epoch is far from its end. Two holders that do so name and time their epochs alike."""
-    number = max((int(one.id) for one in ring.epochs if one.id.isdecimal()), default=0)
+    numbers = [one.id.rpartition(".")[2] for one in ring.epochs]
+    number = max((int(one) for one in numbers if one.isdecimal()), default=0)
     while ring.epochs[-1].valid_to - now < AHEAD_S:
         number += 1
-        ring = ring.rotated(str(number), LASTS_S)
+        ring = ring.rotated(_epoch_id(ring.epochs[-1].valid_to, number), LASTS_S)
     return ring.without_dead(now)
 
 
+def _epoch_id(begins: int, number: int) -> str:
+    """Return the name of an epoch: the day (UTC) on which it begins, and its number in the ring."""
+    return f"{time.strftime('%Y-%m-%d', time.gmtime(begins))}.{number}"
+
+
 def _given(environment: Mapping[str, str]) -> KeyRing:
-    name = environment.get(EPOCH_VARIABLE, FIRST)
+    name = environment.get(EPOCH_VARIABLE, GIVEN)
     if EPOCH_ID.fullmatch(name) is None:
         raise UsageError(f"{EPOCH_VARIABLE} names no epoch", hint="1 to 32 of a-z, 0-9, - and .")
     try:
@@ -124,7 +133,7 @@ def split(hub_dir: Path, trustee_dir: Path, url: str | None) -> list[PublishedEp
     pairs = [(one, one.key.split()) for one in ring.epochs]
     mine = [msgspec.structs.replace(one, key=share) for one, (share, _) in pairs]
     theirs = [msgspec.structs.replace(one, key=share) for one, (_, share) in pairs]
-    trustee_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_data_dir(trustee_dir)
     known = Trustee(epochs=[one.published() for one in theirs], url=url)
     save_ring(KeyRing(theirs, ring.overlap_s), trustee_dir / RING)
     replace_file(hub_dir / TRUSTEE, msgspec.json.format(msgspec.json.encode(known), indent=2) + b"\n")

@@ -14,10 +14,9 @@ from stillwatch.hub.hub import Hub
 from stillwatch.hub.operations import Operation
 from stillwatch.hub.storage.moments import version_text
 from stillwatch.sharing.objects.build import ENTITY_TYPES
+from stillwatch.sharing.objects.hub_rules import STATEMENTS, states_conduct
 from stillwatch.sharing.objects.vocabulary import OpinionWord
 
-STATEMENTS = frozenset({"campaign", "indicator", "infrastructure", "observed-data", "note"})
-"""Types of objects that state something."""
 _WORDS: tuple[OpinionWord, ...] = get_args(OpinionWord)
 _ABOUT_NOBODY = frozenset({"created_by_ref", "object_marking_refs"})
 
@@ -64,8 +63,9 @@ class Views:
     def add(self, call: Call) -> Answer:
         """Keep an opinion."""
         given = bodies.read(call.body, Opinion)
-        if kind_of(given.object_id) not in STATEMENTS:
-            raise HubError(422, "an opinion is on a statement, not on somebody", ", ".join(sorted(STATEMENTS)))
+        if not states_conduct(given.object_id):
+            kinds = f"{', '.join(sorted(STATEMENTS))}, and observables but accounts and e-mail addresses"
+            raise HubError(422, "an opinion is on a statement of conduct, not on somebody", kinds)
         storage = self._hub.storage
         with storage.writing() as db:
             seen = subject(db, call.member, given.object_id)

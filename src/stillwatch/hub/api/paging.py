@@ -1,15 +1,12 @@
 """Pages of what was written for a member: `after`, `limit` and `next`."""
 
-import re
-
-from stillwatch.hub.http import Call, HubError
+from stillwatch.hub.http import Call, HubError, whole_number
 from stillwatch.hub.operations import Parameter
 from stillwatch.hub.taxii.cursor import Cursors
 
 MOST = 1000
 AFTER = Parameter("after", {"type": "string"}, "The `next` of the page before.")
 LIMIT = Parameter("limit", {"type": "integer", "minimum": 1}, f"The most entries of the page, at most {MOST}.")
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
 class Pager:
@@ -47,7 +44,7 @@ def limit_of(call: Call) -> int:
     """
     if "limit" not in call.query:
         return MOST
-    text = call.query["limit"][-1]
-    if _NUMBER.fullmatch(text) is None:
+    taken = whole_number(call.query["limit"][-1], MOST)
+    if not taken:
         raise HubError(400, "limit is no number of entries", "a whole number from 1")
-    return min(int(text), MOST)
+    return taken

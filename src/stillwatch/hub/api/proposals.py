@@ -174,6 +174,9 @@ class Suggestions:
         """
         if len(msgspec.json.encode(change)) > _MOST_BYTES:
             raise HubError(422, "the change is too long", f"at most {_MOST_BYTES} bytes")
+        paths = [path.split(".") for path in change]
+        if any(one != other and other[: len(one)] == one for one in paths for other in paths):
+            raise HubError(422, "one of the changes is inside another", "what is undone again is not judged")
         changed = copy.deepcopy(dict(item))
         for path, value in change.items():
             _change(changed, path.split("."), value)

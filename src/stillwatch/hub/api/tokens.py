@@ -21,11 +21,13 @@ from stillwatch.sharing.matching.quota import Grant, Quota, Usage
 from stillwatch.sharing.matching.suite import NAME
 from stillwatch.sharing.objects.vocabulary import band_of
 
+_Element = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
+
 
 class Blinded(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Blinded elements in hex, and the epoch unless it is the current one."""
 
-    blinded: Annotated[list[bodies.Digest], msgspec.Meta(min_length=1, max_length=REQUEST_LIMIT)]
+    blinded: Annotated[list[_Element], msgspec.Meta(min_length=1, max_length=REQUEST_LIMIT)]
     epoch: Annotated[str, msgspec.Meta(pattern=f"^{EPOCH_ID.pattern}$")] | None = None
 
 

@@ -26,6 +26,12 @@ def parse_moment(text: str) -> int | None:
 
     Decimals beyond the sixth are cut. Years before 1970 are refused.
     """
+    moment = any_moment(text)
+    return moment if moment is not None and moment >= 0 and not text.startswith("1969") else None
+
+
+def any_moment(text: str) -> int | None:
+    """Return what `parse_moment` does, and for years from 1 to 1969 a negative number."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None
@@ -40,12 +46,11 @@ def parse_moment(text: str) -> int | None:
         if hours > 23 or minutes > 59:
             return None
         seconds -= (hours * 3600 + minutes * 60) * (1 if match[8] == "+" else -1)
-    moment = seconds * 1_000_000 + int((match[7] or "0")[:6].ljust(6, "0"))
-    return moment if moment >= 0 else None
+    return seconds * 1_000_000 + int((match[7] or "0")[:6].ljust(6, "0"))
 
 
 def _holds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> bool:
-    if not (year >= 1970 and 1 <= month <= 12 and day >= 1 and hour <= 23 and minute <= 59 and second <= 60):
+    if not (year >= 1 and 1 <= month <= 12 and day >= 1 and hour <= 23 and minute <= 59 and second <= 60):
         return False
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from stillwatch.hub.http import HubError
+from stillwatch.hub.http import HubError, whole_number
 from stillwatch.hub.operations import Parameter
-from stillwatch.hub.storage.moments import parse_moment
+from stillwatch.hub.storage.moments import any_moment, parse_moment
 from stillwatch.hub.storage.pages import Filter
 from stillwatch.hub.taxii.cursor import Cursors
 
@@ -73,10 +73,10 @@ class Reader:
     def _after(self, given: Mapping[str, list[str]]) -> int:
         if "added_after" not in given:
             return -1
-        moment = parse_moment(given["added_after"][-1].strip().replace(" ", "+"))
+        moment = any_moment(given["added_after"][-1].strip().replace(" ", "+"))
         if moment is None:
             raise HubError(400, "added_after is no time", "as 2026-11-28T00:00:00Z (RFC 3339)")
-        return moment
+        return max(moment, -1)
 
     def _resumed(self, cursor: str, name: str) -> int:
         seq = self._cursors.read(cursor, name)
@@ -88,10 +88,10 @@ class Reader:
     def _limit(self, query: Mapping[str, list[str]]) -> int:
         if "limit" not in query:
             return self._most
-        text = query["limit"][-1]
-        if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) > 0):
+        taken = whole_number(query["limit"][-1], self._most)
+        if not taken:
             raise HubError(400, "limit is no number of objects", "a whole number from 1")
-        return min(int(text), self._most)
+        return taken
 
 
 def _values(given: Mapping[str, list[str]], name: str) -> tuple[str, ...]:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from stillwatch.errors import UsageError
 from stillwatch.files import replace_file
-from stillwatch.sharing.clearance.basis import Adoption, Adoptions, load_adoptions, standard_bases
+from stillwatch.sharing.clearance.basis import LONGEST, Adoption, Adoptions, load_adoptions, standard_bases
 
 
 def adopt_basis(file: Path, name: str, *, until: str, by: str, reason: str, now_s: float) -> Adoptions:
     """Add the adoption of a basis to a file (TOML), which is made where there is none.
 
     Raises:
-        UsageError: there is no such basis, or no person, reason or end to come is given.
+        UsageError: there is no such basis, or no person, reason or end to come within a year is given.
     """
     known = standard_bases().known
     if name not in known:
@@ -25,6 +25,11 @@ def adopt_basis(file: Path, name: str, *, until: str, by: str, reason: str, now_
     if last < today or not by.strip() or not reason.strip():
         raise UsageError(
             "an adoption needs a person, a reason, and an end that is to come", hint="--by, --reason, --until"
+        )
+    if last - today > LONGEST:
+        raise UsageError(
+            f"an adoption lasts {LONGEST.days} days at most",
+            hint=f"--until {today + LONGEST} at the latest; then renew it",
         )
     before = load_adoptions(file) if file.exists() else Adoptions()
     jurisdictions = tuple(dict.fromkeys((*before.jurisdictions, known[name].jurisdiction)))

@@ -14,6 +14,8 @@ import msgspec
 
 from stillwatch.errors import Location, UsageError
 
+LONGEST = dt.timedelta(days=366)
+"""How long an adoption may last before counsel looks at it again."""
 _HINT = "see docs/reference/clearance.md for adoptions"
 
 
@@ -115,7 +117,8 @@ def load_adoptions(path: Path) -> Adoptions:
     """Read counsel's adoptions (TOML).
 
     Raises:
-        UsageError: it cannot be read, or names no known basis or jurisdiction, no person, no reason, or no end.
+        UsageError: it cannot be read, or names no known basis or jurisdiction, no person, no reason, or no end
+            within a year.
     """
     try:
         adoptions = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Adoptions)
@@ -142,3 +145,5 @@ def _faults(adoptions: Adoptions) -> Iterator[str]:
             yield f"the adoption of {adoption.basis!r} says no person or no reason"
         if adoption.until < adoption.start:
             yield f"the adoption of {adoption.basis!r} ends before it begins"
+        if adoption.until - adoption.start > LONGEST:
+            yield f"the adoption of {adoption.basis!r} lasts longer than {LONGEST.days} days"

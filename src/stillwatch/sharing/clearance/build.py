@@ -10,10 +10,11 @@ from stillwatch.sharing.clearance.circumvention import circumventions
 from stillwatch.sharing.clearance.model import Item, Ruling
 from stillwatch.sharing.objects import build, patterns
 from stillwatch.sharing.objects.build import Object, Origin
-from stillwatch.sharing.objects.extensions import AccountToken, Harvest, LlmAccount
-from stillwatch.sharing.objects.vocabulary import TokenKind
+from stillwatch.sharing.objects.extensions import AccountToken, Alternative, Harvest, LlmAccount
+from stillwatch.sharing.objects.vocabulary import ConfidenceWord, TokenKind
 
 DAY_S = 86_400
+_WEEK_S = 7 * DAY_S
 _INDICATOR_DAYS = 90
 _ADDRESS_DAYS = 7
 _TOKEN_KINDS: tuple[TokenKind, ...] = ("email", "payment", "phone", "device")
@@ -22,12 +23,16 @@ _MOST_MODELS = 32
 _MOST_BANDS = 256
 _VALUES_EACH = 200
 """Addresses or domains in one indicator, and lines in one note: what a hub takes as one pattern and one object."""
+CONFIDENCE_FIELD = "finding.confidence"
+_OF_CAMPAIGN = (
+    "cluster.accounts", "cluster.lifetime", "cluster.synchrony", "finding.alternatives", "finding.circumvention",
+    CONFIDENCE_FIELD, "tactic.techniques", "target.capability", "target.models", "volume.exchanges",
+)  # fmt: skip
 _STRUCTURED = frozenset(
     {
-        "account.id", "cluster.accounts", "cluster.lifetime", "cluster.synchrony", "identity.device", "identity.email",
-        "identity.payment", "identity.phone", "infrastructure.asn", "infrastructure.hosting_ip",
-        "infrastructure.reseller_domain", "infrastructure.residential_prefix", "tactic.techniques", "target.capability",
-        "target.models", "template.bands", "template.text", "volume.exchanges",
+        *_OF_CAMPAIGN, "account.id", "identity.device", "identity.email", "identity.payment", "identity.phone",
+        "infrastructure.asn", "infrastructure.hosting_ip", "infrastructure.reseller_domain",
+        "infrastructure.residential_prefix", "template.bands", "template.text",
     }
 )  # fmt: skip
 """Fields with a place of their own; all others leave as lines of a note."""
@@ -49,8 +54,20 @@ def build_objects(item: Item, rulings: Sequence[Ruling], origin: Origin, identif
     if not leaving:
         return []
     builder = _Builder(item, leaving, origin, identify)
-    campaign = builder.campaign()
-    return [campaign, *builder.template(), *builder.infrastructure(), *builder.accounts(), *builder.notes()]
+    drafts = [*builder.template(), *builder.infrastructure(), *builder.accounts(), *builder.notes()]
+    return [*builder.campaign(drafts), *drafts]
+
+
+def confidence_of(rulings: Sequence[Ruling]) -> ConfidenceWord | None:
+    """Return how sure a finding is, where that leaves."""
+    found = _confidence(rulings)
+    word: ConfidenceWord | None = found[0].value if found else None
+    return word
+
+
+def _confidence(rulings: Sequence[Ruling]) -> tuple[Ruling, ...]:
+    told = (one for one in rulings if one.field == CONFIDENCE_FIELD and one.state == "leaves" and one.channel == "hub")
+    return tuple(told)[:1]
 
 
 class _Builder:
@@ -64,6 +81,8 @@ class _Builder:
             if area == "identity" and kind in _TOKEN_KINDS and ruling.account is not None:
                 self._tokens[ruling.account].append((kind, ruling))
         self._campaign_id = identify("campaign", "campaign")
+        self._confidence = _confidence(leaving)
+        """Stands on every object that has a place for it."""
 
     def _rulings(self, *fields: str) -> tuple[Ruling, ...]:
         return tuple(ruling for field in fields for ruling in self._by_field.get(field, ()))
@@ -72,10 +91,12 @@ class _Builder:
         found = self._by_field.get(field)
         return found[0].value if found else None
 
-    def _many(self, field: str) -> tuple[Any, ...]:
+    def _listed(self, field: str) -> list[Any]:
         values = [ruling.value for ruling in self._by_field.get(field, ())]
-        flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
-        return tuple(dict.fromkeys(flat))
+        return [one for value in values for one in (value if isinstance(value, list) else [value])]
+
+    def _many(self, field: str) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(self._listed(field)))
 
     def _shape(self) -> Harvest:
         capability = self._many("target.capability")
@@ -86,27 +107,32 @@ class _Builder:
             synchrony=self._one("cluster.synchrony"),
             capability=capability[0] if capability else None,
             models_after_release=self._many("target.models")[:_MOST_MODELS],
-            alternatives=self._item.alternatives,
-            circumvention=circumventions(self._item.circumvention),
+            alternatives=tuple(msgspec.convert(one, Alternative) for one in self._listed("finding.alternatives")),
+            circumvention=circumventions(self._many("finding.circumvention")),
         )
 
-    def campaign(self) -> Draft:
-        first = _day(self._item.first_seen)
+    def campaign(self, others: Sequence[Draft]) -> list[Draft]:
+        """Return the campaign, where something of it leaves; bare, where another object must name one (STIX 2.1)."""
+        rulings = self._rulings(*_OF_CAMPAIGN)
+        if not rulings and not any(self._campaign_id in _refs(draft.body) for draft in others):
+            return []
+        first, last = self._weeks()
         body = build.campaign(
             self._origin,
             name=f"Harvest {self._campaign_id[-12:]}",
             first_seen=first,
-            last_seen=max(first, _day(self._item.last_seen)),
+            last_seen=last,
             harvest=self._shape(),
             techniques=self._many("tactic.techniques"),
         )
-        if self._item.last_seen <= 0:  # an item of analysts alone says no times
-            del body["first_seen"], body["last_seen"]
-        fields = (
-            "cluster.accounts", "volume.exchanges", "cluster.lifetime", "cluster.synchrony", "target.capability",
-            "target.models", "tactic.techniques",
-        )  # fmt: skip
-        return Draft(body={**body, "id": self._campaign_id}, rulings=self._rulings(*fields))
+        return [Draft(body={**body, "id": self._campaign_id}, rulings=rulings)]
+
+    def _weeks(self) -> tuple[float, float] | tuple[None, None]:
+        """Return the Mondays of the weeks of first and last seen, where the lifetime leaves and the item has times."""
+        if self._item.last_seen <= 0 or self._one("cluster.lifetime") is None:
+            return None, None
+        first = _monday(self._item.first_seen)
+        return first, max(first, _monday(self._item.last_seen))
 
     def template(self) -> list[Draft]:
         bands = self._many("template.bands")[:_MOST_BANDS]
@@ -114,13 +140,13 @@ class _Builder:
             return []
         texts = self._many("template.text")
         shape = Harvest(
-            circumvention=circumventions(self._item.circumvention),
+            circumvention=circumventions(self._many("finding.circumvention")),
             template_bands=bands,
             template_text=texts[0] if texts else None,
         )
         pattern = patterns.template_pattern(bands)
-        rulings = self._rulings("template.bands", "template.text")
-        until_s = _day(self._item.last_seen) + _INDICATOR_DAYS * DAY_S
+        rulings = self._rulings("template.bands", "template.text", "finding.circumvention")
+        until_s = self._end() + _INDICATOR_DAYS * DAY_S
         return self._indicator("template", "Prompt frame", pattern, rulings, until_s, shape)
 
     def infrastructure(self) -> list[Draft]:
@@ -132,7 +158,7 @@ class _Builder:
         ):
             for number, rulings in enumerate(_in_parts(self._rulings(field))):
                 ends = [ruling.expires_at for ruling in rulings if ruling.expires_at is not None]
-                until_s = min(ends, default=_day(self._item.last_seen) + _ADDRESS_DAYS * DAY_S)
+                until_s = min(ends, default=self._end() + _ADDRESS_DAYS * DAY_S)
                 pattern = pattern_of(list(dict.fromkeys(str(ruling.value) for ruling in rulings)))
                 drafts += self._indicator(f"{field}-{number}", name, pattern, rulings, until_s, None)
         for ruling in self._rulings("infrastructure.asn"):
@@ -163,15 +189,20 @@ class _Builder:
         others = self._rulings(*(field for field in sorted(self._by_field) if field not in _STRUCTURED))
         drafts = []
         for number, rulings in enumerate(_in_parts(others)):
-            body = build.note(self._origin, content="\n".join(map(line_of, rulings)), refs=[self._campaign_id])
-            place = f"note-{number}"
-            drafts.append(Draft(body={**body, "id": self._identify(place, "note")}, rulings=rulings))
+            body = build.note(self._origin, content=lines_of(rulings), refs=[self._campaign_id])
+            told = (*rulings, *self._confidence)
+            drafts.append(Draft(body={**body, "id": self._identify(f"note-{number}", "note")}, rulings=told))
         return drafts
+
+    def _end(self) -> float:
+        """Return the end of the week of last seen, from which indicators are counted: an end says no day either."""
+        return _monday(self._item.last_seen) + _WEEK_S
 
     def _indicator(
         self, place: str, name: str, pattern: str, rulings: tuple[Ruling, ...], until_s: float, shape: Harvest | None
     ) -> list[Draft]:
-        start = min(_day(self._item.first_seen), until_s - DAY_S)
+        first, _ = self._weeks()
+        start = min(_monday(self._item.last_seen) if first is None else first, until_s - DAY_S)
         body = build.indicator(
             self._origin,
             name=f"{name} of {self._campaign_id[-12:]}",
@@ -184,15 +215,20 @@ class _Builder:
         indicator_id = self._identify(place, "indicator")
         tie = build.relationship(self._origin, source=indicator_id, kind="indicates", target=self._campaign_id)
         tie["id"] = self._identify(f"{place}-indicates", "relationship")
-        told = (*rulings, *self._rulings("tactic.techniques"))
+        rulings = (*rulings, *self._confidence)
         return [
-            Draft(body={**body, "id": indicator_id}, rulings=told),
+            Draft(body={**body, "id": indicator_id}, rulings=(*rulings, *self._rulings("tactic.techniques"))),
             Draft(body=tie, rulings=rulings),
         ]
 
 
-def _day(moment_s: float) -> float:
-    return moment_s // DAY_S * DAY_S
+def _monday(moment_s: float) -> float:
+    days = moment_s // DAY_S
+    return (days - (days + 3) % 7) * DAY_S  # the first of January 1970 was a Thursday
+
+
+def _refs(body: Object) -> tuple[str, ...]:
+    return (body.get("target_ref", ""), *body.get("object_refs", ()))
 
 
 def _is_of(ruling: Ruling, scheme: str, epoch: str) -> bool:
@@ -208,8 +244,12 @@ def _once(drafts: list[Draft]) -> list[Draft]:
     return list({draft.body["id"]: draft for draft in drafts}.values())
 
 
-def line_of(ruling: Ruling) -> str:
-    """Return the line of a note that a ruling comes to."""
+def lines_of(rulings: Sequence[Ruling]) -> str:
+    """Return the text of a note: a line for each ruling on a field that has no place of its own."""
+    return "\n".join(_line(ruling) for ruling in rulings if ruling.field not in _STRUCTURED)
+
+
+def _line(ruling: Ruling) -> str:
     value = ruling.value
     if isinstance(value, list):
         value = ", ".join(map(str, value))

@@ -12,7 +12,15 @@ from stillwatch.sharing.clearance.circumvention import circumventions
 from stillwatch.sharing.clearance.counsel import person
 from stillwatch.sharing.clearance.drafting import content_of, drafts_of, later_than
 from stillwatch.sharing.clearance.engine import Engine
-from stillwatch.sharing.clearance.events import ItemRuled, ObjectMade, OpinionEnded, OpinionGiven, Reviewed, RulesUsed
+from stillwatch.sharing.clearance.events import (
+    BasisAdopted,
+    ItemRuled,
+    ObjectMade,
+    OpinionEnded,
+    OpinionGiven,
+    Reviewed,
+    RulesUsed,
+)
 from stillwatch.sharing.clearance.load import Rules
 from stillwatch.sharing.clearance.model import Fact, Item, Kept, Ruling, Terms
 from stillwatch.sharing.clearance.outbox import Outbox
@@ -228,9 +236,18 @@ class Clearing:
             raise PolicyRefusedError(
                 f"the rules changed, and their version is still {used.version}", hint="give the table a new version"
             )
+        self._note_adoptions(now_s)
         last = self._outbox.rules
         if last is None or msgspec.structs.replace(last, ts=now_s) != used:
             self._outbox.record([used], now_s)
+
+    def _note_adoptions(self, now_s: float) -> None:
+        adopted = [
+            BasisAdopted(ts=0.0, basis=one.basis, by=one.by, reason=one.reason, start=one.start, until=one.until)
+            for one in self._bases.adoptions.adoption
+        ]
+        new = [one for one in dict.fromkeys(adopted) if one not in self._outbox.adopted]
+        self._outbox.record([msgspec.structs.replace(one, ts=now_s) for one in new], now_s)
 
     def _all_ruled(self) -> Iterator[tuple[Kept, Ruled]]:
         now_s = self._clock()

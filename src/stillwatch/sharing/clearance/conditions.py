@@ -88,4 +88,5 @@ CONDITIONS: dict[str, Condition] = {
     "synthetic": _says("synthetic"),
     "three_contributors": _at_least("contributors", 3),
     "three_months_old": _older("observed_at", 92),
+    "without_slots": lambda fact, _now_s: isinstance(fact.value, str) and not set("{}") & set(fact.value),
 }

@@ -91,14 +91,18 @@ def opinions_of(events: Iterable[OpinionGiven | OpinionEnded]) -> list[Opinion]:
 
     One person ends an opinion, for good: what is given later under its name does not stand.
     """
+    told = list(events)
+    ended = {event.opinion for event in told if isinstance(event, OpinionEnded)}
+    return [one for one in given_by_two(told) if one.id not in ended]
+
+
+def given_by_two(events: Iterable[OpinionGiven | OpinionEnded]) -> list[Opinion]:
+    """Return all opinions that two persons gave in the same words, those too that somebody ended."""
     words: dict[tuple[str, int, tuple[str, ...], float], list[OpinionGiven]] = defaultdict(list)
-    ended = set()
     for event in events:
-        if isinstance(event, OpinionEnded):
-            ended.add(event.opinion)
-        else:
+        if isinstance(event, OpinionGiven):
             words[event.opinion, event.number, event.fields, event.until_s].append(event)
-    pairs = [_pair(given) for (name, *_), given in words.items() if name not in ended]
+    pairs = [_pair(given) for given in words.values()]
     return [_opinion(*pair) for pair in pairs if pair is not None]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stillwatch.sharing.clearance.build import Draft, build_objects
+from stillwatch.sharing.clearance.build import Draft, build_objects, confidence_of
 from stillwatch.sharing.clearance.egress import check_egress
 from stillwatch.sharing.clearance.events import ObjectMade
 from stillwatch.sharing.clearance.model import Kept, Ruling
@@ -43,9 +43,8 @@ def drafts_of(
         iep=IEP,
         cleared=ClearedBy(rules_version=rules_version, bases=tuple(bases), log_digest=log_digest),
     )
-    origin = Origin(
-        created_by=outbox.member.member_id, at=now_s, tlp=terms.tlp, sharing=sharing, confidence=item.confidence
-    )
+    confidence = confidence_of(rulings)
+    origin = Origin(created_by=outbox.member.member_id, at=now_s, tlp=terms.tlp, sharing=sharing, confidence=confidence)
     drafts = build_objects(item, rulings, origin, lambda place, kind: outbox.object_id(item, place, kind))
     for draft in drafts:
         check_egress(draft.body, draft.rulings, origin, outbox.object_id(item, "campaign", "campaign"))

@@ -4,12 +4,13 @@ It does not trust the builder. Each place of an object is in the table below wit
 place or a word that it cannot account for, the object stays.
 """
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from stillwatch.errors import PolicyRefusedError
-from stillwatch.sharing.clearance.build import line_of
+from stillwatch.sharing.clearance.build import CONFIDENCE_FIELD, lines_of
 from stillwatch.sharing.clearance.model import Ruling
 from stillwatch.sharing.objects import vocabulary
 from stillwatch.sharing.objects.atlas import mapping, references
@@ -19,7 +20,7 @@ from stillwatch.sharing.objects.tlp import MARKING_ID
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[45][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-_DAY = r"\d{4}-\d\d-\d\dT00:00:00\.000Z"
+_DAY = re.compile(r"\d{4}-\d\d-\d\dT00:00:00\.000Z", re.ASCII)
 _TOKENS = ("identity.email", "identity.payment", "identity.phone", "identity.device")
 _ADDRESSES = ("infrastructure.hosting_ip", "infrastructure.residential_prefix")
 _COMPARISON = re.compile(r"([^=]+) = '([^'\\]*)'")
@@ -40,9 +41,18 @@ class _Gate:
         for ruling in rulings:
             self._values.setdefault(ruling.field, set()).update(_words_of(ruling))
 
+    def has(self, field: str) -> bool:
+        """Return whether anything leaves under a field."""
+        return field in self._values
+
     def holds(self, leaf: Any, *fields: str) -> bool:
         """Return whether a leaf was ruled to leave under one of some fields."""
         return not isinstance(leaf, bool) and any(leaf in self._values.get(field, ()) for field in fields)
+
+    def tells(self, leaf: Any, field: str) -> bool:
+        """Return whether an entry of a list was ruled to leave whole under a field."""
+        values = [ruling.value for ruling in self.rulings if ruling.field == field]
+        return any(leaf == one for value in values for one in (value if isinstance(value, list) else [value]))
 
     def token_parts(self, part: int) -> set[str]:
         """Return the schemes (0) or epochs (1) of the tokens that leave."""
@@ -85,10 +95,6 @@ def _among(words: Sequence[Any]) -> _Check:
     return lambda leaf, _gate: isinstance(leaf, str) and leaf in words
 
 
-def _flag(leaf: Any, _gate: _Gate) -> bool:
-    return isinstance(leaf, bool)
-
-
 def _in_reference(name: str) -> _Check:
     return lambda leaf, gate: isinstance(leaf, str) and any(one.get(name) == leaf for one in gate.references())
 
@@ -97,6 +103,25 @@ def _campaign(leaf: Any, gate: _Gate) -> bool:
     return bool(leaf == gate.campaign_id)
 
 
+def _sure(leaf: Any, gate: _Gate) -> bool:
+    words = vocabulary.CONFIDENCE
+    return not isinstance(leaf, bool) and any(
+        leaf == words[word] for word in words if gate.holds(word, CONFIDENCE_FIELD)
+    )
+
+
+def _week(leaf: Any, gate: _Gate) -> bool:
+    """A Monday, and only beside the lifetime that it belongs to."""
+    if not isinstance(leaf, str) or _DAY.fullmatch(leaf) is None or not gate.has("cluster.lifetime"):
+        return False
+    try:
+        return dt.date.fromisoformat(leaf[:10]).weekday() == 0
+    except ValueError:
+        return False
+
+
+_ALTERNATIVES = ("extensions", HARVEST, "alternatives")
+"""A list whose entries say something only whole: an explanation, and whether it was kept."""
 _KINDS = "autonomous-system|campaign|indicator|note|relationship|user-account"
 _PLACES: Mapping[tuple[str, ...], _Check] = {
     ("type",): _form(_KINDS),
@@ -112,15 +137,15 @@ _PLACES: Mapping[tuple[str, ...], _Check] = {
     ("modified",): _form(_TIME),
     ("valid_from",): _form(_TIME),
     ("valid_until",): _form(_TIME),
-    ("first_seen",): _form(_DAY),
-    ("last_seen",): _form(_DAY),
+    ("first_seen",): _week,
+    ("last_seen",): _week,
     ("name",): lambda leaf, gate: gate.name(leaf),
-    ("confidence",): lambda leaf, _gate: not isinstance(leaf, bool) and leaf in vocabulary.CONFIDENCE.values(),
+    ("confidence",): _sure,
     ("indicator_types",): _form("anomalous-activity"),
     ("pattern_type",): _form("stix"),
     ("pattern_version",): _form(r"2\.1"),
     ("pattern",): lambda leaf, gate: gate.pattern(leaf),
-    ("content",): lambda leaf, gate: bool(leaf == "\n".join(map(line_of, gate.rulings))),
+    ("content",): lambda leaf, gate: bool(leaf == lines_of(gate.rulings)),
     ("account_type",): _form("llm-api"),
     ("user_id",): _ruled("account.id"),
     ("number",): _ruled("infrastructure.asn"),
@@ -135,9 +160,8 @@ _PLACES: Mapping[tuple[str, ...], _Check] = {
     ("extensions", HARVEST, "synchrony"): _ruled("cluster.synchrony"),
     ("extensions", HARVEST, "capability"): _ruled("target.capability"),
     ("extensions", HARVEST, "models_after_release"): _ruled("target.models"),
-    ("extensions", HARVEST, "alternatives", "explanation"): _among(get_args(vocabulary.Explanation)),
-    ("extensions", HARVEST, "alternatives", "kept"): _flag,
-    ("extensions", HARVEST, "circumvention"): _among(get_args(vocabulary.Circumvention)),
+    _ALTERNATIVES: lambda leaf, gate: gate.tells(leaf, "finding.alternatives"),
+    ("extensions", HARVEST, "circumvention"): _ruled("finding.circumvention"),
     ("extensions", HARVEST, "template_bands"): _ruled("template.bands"),
     ("extensions", HARVEST, "template_text"): _ruled("template.text"),
     ("extensions", LLM_ACCOUNT, "extension_type"): _form("property-extension"),
@@ -165,7 +189,8 @@ def check_egress(body: Object, rulings: Sequence[Ruling], origin: Origin, campai
             del rest["extensions"]
     for path, leaf in _leaves(rest, ()):
         check = _PLACES.get(path)
-        if check is None or isinstance(leaf, dict | list | tuple) or not check(leaf, gate):
+        whole = path == _ALTERNATIVES and isinstance(leaf, dict)
+        if check is None or (isinstance(leaf, dict | list | tuple) and not whole) or not check(leaf, gate):
             place = ".".join(name if name in _NAMES else "?" for name in path)
             raise PolicyRefusedError(
                 f"an object: what stands at {place or '?'} was cleared by no rule",
@@ -195,7 +220,7 @@ def _words_of(ruling: Ruling) -> Iterator[Any]:
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield all that stands in an object with its place; what is empty counts too, for its name could say something."""
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and value and path != _ALTERNATIVES:
         for name, inner in value.items():
             yield from _leaves(inner, (*path, name))
     elif isinstance(value, list | tuple) and value:

@@ -14,7 +14,8 @@ from stillwatch.sharing.clearance.conditions import CONDITIONS, moment_of
 from stillwatch.sharing.clearance.load import Rules
 from stillwatch.sharing.clearance.model import DataClass, Fact, Item, Rule, Ruling
 from stillwatch.sharing.clearance.opinions import Opinion, standing
-from stillwatch.sharing.clearance.transform import TRANSFORMATIONS, Means, WithheldError
+from stillwatch.sharing.clearance.personal_data import personal_data_in
+from stillwatch.sharing.clearance.transform import IN_WORDS, TRANSFORMATIONS, Means, WithheldError
 
 RELEASED = "released by counsel"
 NO_CIRCUMVENTION = "the evidence names no circumvention, so this is no cyber threat indicator by itself"
@@ -59,11 +60,16 @@ class Engine:
         if why is None:
             return self._leave(fact, one, rule, one.reason)
         by_counsel = msgspec.structs.replace(rule, decision="counsel")
+        left = self._leave(fact, one, by_counsel, why)
+        if left.state != "leaves":  # counsel is not asked for what could not leave after all
+            return left
         opinion = standing(self._opinions, one.number, fact.field, self._support[one.number][0], self._now_s)
-        if opinion is None:
-            return self._ruling(fact, one, by_counsel, why, state="held", value=fact.value)
-        left = self._leave(fact, one, by_counsel, f"{why}; standing opinion {opinion.id}")
-        return msgspec.structs.replace(left, opinion=opinion.id)
+        if opinion is not None:
+            unread = _unread(left)
+            if not unread:
+                return msgspec.structs.replace(left, why=f"{why}; standing opinion {opinion.id}", opinion=opinion.id)
+            why = f"{why}; no opinion covers a text that nobody read and that may hold {', '.join(unread)}"
+        return msgspec.structs.replace(left, why=why, state="held", value=fact.value)
 
     def _fitting(self, one: DataClass, fact: Fact) -> Rule | None:
         for rule in one.rule:
@@ -118,3 +124,10 @@ class Engine:
             expires_at=moment_of(fact.context, "expires_at"),
             **more,
         )
+
+
+def _unread(left: Ruling) -> list[str]:
+    """Return what in a text, as it would leave, could be about somebody; words between braces count."""
+    if left.transformation not in IN_WORDS:
+        return []
+    return personal_data_in(left.value.replace("{", " ").replace("}", " "))

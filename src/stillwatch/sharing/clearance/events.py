@@ -1,5 +1,6 @@
 """What the clearance log records: keyed digests and never values, so that counsel may show it to an agency."""
 
+import datetime as dt
 from typing import Literal, Self
 
 import msgspec
@@ -15,6 +16,17 @@ class RulesUsed(msgspec.Struct, frozen=True, kw_only=True, tag="rules"):
     table: str
     adoptions: str
     in_force: tuple[str, ...]
+
+
+class BasisAdopted(msgspec.Struct, frozen=True, kw_only=True, tag="adoption"):
+    """Counsel's adoption of a basis, as the first clearance after it found it; days in force, both included."""
+
+    ts: float
+    basis: str
+    by: str
+    reason: str
+    start: dt.date
+    until: dt.date
 
 
 class FieldRuled(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,4 +160,15 @@ class OverlapOffered(msgspec.Struct, frozen=True, kw_only=True, tag="overlap"):
     by: str
 
 
-Event = Deleted | OverlapOffered | RulesUsed | ItemRuled | Reviewed | OpinionGiven | OpinionEnded | ObjectMade | Pushed
+Event = (
+    BasisAdopted
+    | Deleted
+    | ItemRuled
+    | ObjectMade
+    | OpinionEnded
+    | OpinionGiven
+    | OverlapOffered
+    | Pushed
+    | Reviewed
+    | RulesUsed
+)

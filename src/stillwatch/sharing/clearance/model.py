@@ -5,9 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from stillwatch.sharing.objects.extensions import Alternative
 from stillwatch.sharing.objects.tlp import DEFAULT, Tlp
-from stillwatch.sharing.objects.vocabulary import ConfidenceWord
 
 Decision = Literal["share", "transform", "counsel", "never"]
 Channel = Literal["hub", "government"]
@@ -35,16 +33,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         item_id: the provider's own name for it; it never leaves.
         circumvention: what kinds of circumvention the evidence shows (see circumvention.py).
         first_seen, last_seen: Unix seconds.
-        alternatives: innocent explanations that were considered, by word of the closed vocabulary, and whether kept.
     """
 
     item_id: str
     facts: tuple[Fact, ...]
     circumvention: tuple[str, ...] = ()
-    confidence: ConfidenceWord = "low"
     first_seen: float = 0.0
     last_seen: float = 0.0
-    alternatives: tuple[Alternative, ...] = ()
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):

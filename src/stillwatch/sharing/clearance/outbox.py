@@ -23,8 +23,9 @@ import msgspec
 
 from stillwatch.errors import Location, UsageError
 from stillwatch.files import replace_file
-from stillwatch.sharing.clearance.counsel import Reviews, opinions_of
+from stillwatch.sharing.clearance.counsel import Reviews, given_by_two, opinions_of
 from stillwatch.sharing.clearance.events import (
+    BasisAdopted,
     Deleted,
     Event,
     ItemRuled,
@@ -75,6 +76,7 @@ class Outbox:
                 (directory / name).chmod(0o700)
                 clear_unfinished(directory / name)
             self.reviews = Reviews()
+            self.adopted: set[BasisAdopted] = set()
             self.rules: RulesUsed | None = None
             self.tables: dict[str, str] = {}
             self.rulings: dict[str, tuple[str, ItemRuled]] = {}
@@ -91,6 +93,8 @@ class Outbox:
 
     def _take(self, digest: str, event: Event) -> None:
         match event:
+            case BasisAdopted():
+                self.adopted.add(msgspec.structs.replace(event, ts=0.0))
             case RulesUsed():
                 self.rules = event
                 self.tables[event.version] = event.table
@@ -119,6 +123,10 @@ class Outbox:
     def opinions(self) -> list[Opinion]:
         """The standing opinions that two persons gave."""
         return opinions_of(self._words)
+
+    def opinion(self, name: str) -> Opinion | None:
+        """Return the opinion of a name that two persons gave, even where it stands no more."""
+        return next((one for one in given_by_two(self._words) if one.id == name), None)
 
     def knows_opinion(self, name: str) -> bool:
         """Return whether anybody gave an opinion of a name."""

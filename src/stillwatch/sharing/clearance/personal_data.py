@@ -79,11 +79,11 @@ def identifiers_in(text: str) -> list[str]:
     """Return what in a text has the form of an identifier, a key or a sum, in words; empty where nothing has."""
     if len(text) > LONGEST:
         return ["more text than is looked through"]
-    plain = _plain(text)
-    found = [word for word, pattern in _IDENTIFIERS if pattern.search(plain.lower())]
-    if any(_is_a_code(match[0]) for match in re.finditer(r"[\w+/=-]{14,}", plain)):
+    seen = plain(text)
+    found = [word for word, pattern in _IDENTIFIERS if pattern.search(seen.lower())]
+    if any(_is_a_code(match[0]) for match in re.finditer(r"[\w+/=-]{14,}", seen)):
         found.append("a key or a digest")
-    if any(unicodedata.category(character) == "Sc" for character in plain):
+    if any(unicodedata.category(character) == "Sc" for character in seen):
         found.append("money")
     if any(unicodedata.category(character)[0] == "C" and character not in "\n\t\r" for character in text):
         found.append("characters that nobody sees")
@@ -93,14 +93,14 @@ def identifiers_in(text: str) -> list[str]:
 def personal_data_in(text: str) -> list[str]:
     """Return what in a template could be personal, in words; empty where nothing is. Slots are counted as empty."""
     found = identifiers_in(emptied(text))
-    plain = _plain(emptied(text))
-    found += [word for word, pattern in _PERSONAL if pattern.search(plain.lower())]
-    words = list(_WORD.finditer(plain))
+    seen = plain(emptied(text))
+    found += [word for word, pattern in _PERSONAL if pattern.search(seen.lower())]
+    words = list(_WORD.finditer(seen))
     if any(_is_a_handle(match[0]) or len(match[0]) > _LONGEST_WORD for match in words):
         found.append("a word that may be a handle")
-    if any(_may_be_a_name(plain, match) for match in words):
+    if any(_may_be_a_name(seen, match) for match in words):
         found.append("a word that may be a name")
-    if any(character.isalpha() and not unicodedata.name(character, "").startswith("LATIN") for character in plain):
+    if any(character.isalpha() and not unicodedata.name(character, "").startswith("LATIN") for character in seen):
         found.append("words in a script in which names are not told apart")
     return found
 
@@ -119,7 +119,7 @@ def emptied(text: str) -> str:
     return "".join(kept)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text as it looks: compatible forms made one, marks that are not seen gone."""
     seen = unicodedata.normalize("NFKC", text.replace("\u2019", "'"))
     return "".join(character for character in seen if unicodedata.category(character) != "Cf")

@@ -3,10 +3,14 @@
 `Cleared` is made here alone, after the bytes on the disk were compared with the log. The wire takes no other type.
 """
 
+from collections.abc import Iterable
 from typing import final
+
+import msgspec
 
 from stillwatch.errors import PolicyRefusedError
 from stillwatch.sharing.clearance.outbox import Outbox
+from stillwatch.sharing.objects.build import timestamp
 
 _KEY = object()
 
@@ -48,3 +52,16 @@ def read_cleared(outbox: Outbox, sha256: str) -> Cleared:
     if body is None:
         raise PolicyRefusedError(f"{where} is not what was cleared: it was changed", hint="clear its finding again")
     return Cleared(_KEY, body, made.object_id, sha256)
+
+
+class _Validity(msgspec.Struct):
+    type: str
+    valid_until: str = ""
+    revoked: bool = False
+
+
+def expired(objects: Iterable[Cleared], now_s: float) -> int:
+    """Return how many of some objects are indicators that hold no more at a moment (Unix seconds)."""
+    told = (msgspec.json.decode(one.body, type=_Validity) for one in objects)
+    now = timestamp(now_s)
+    return sum(one.type == "indicator" and not one.revoked and one.valid_until <= now for one in told)

@@ -11,10 +11,13 @@ from typing import Any, get_args
 import msgspec
 
 from stillwatch.errors import InputRejectedError
+from stillwatch.sharing.clearance.certain import certain_in
+from stillwatch.sharing.clearance.circumvention import KINDS
 from stillwatch.sharing.clearance.model import Fact
 from stillwatch.sharing.clearance.personal_data import emptied, identifiers_in
 from stillwatch.sharing.matching.epochs import read_token
 from stillwatch.sharing.objects.atlas import mapping
+from stillwatch.sharing.objects.extensions import Alternative
 from stillwatch.sharing.objects.vocabulary import Capability, Synchrony, band_of, lifetime_of
 
 _LEVELS: tuple[str, ...] = get_args(Synchrony)
@@ -166,13 +169,30 @@ def _emptied_template(fact: Fact, means: Means) -> str:
     return _text(Fact(field=fact.field, value=emptied(text)), means)
 
 
-def _text(fact: Fact, _means: Means) -> str:
+def _text(fact: Fact, _means: Means, *, register: bool = False) -> str:
     text = fact.value if isinstance(fact.value, str) else ""
     if not text.strip() or len(text) > _MOST_TEXT:
         raise WithheldError(f"it is no text of at most {_MOST_TEXT} characters")
     if any(unicodedata.category(character)[0] == "C" and character not in "\n\t" for character in text):
         raise WithheldError("it holds characters that nobody sees")
+    certain = certain_in(text, register=register)
+    if certain:
+        raise WithheldError(f"it holds {' and '.join(certain)}, which leaves in clear by nobody's word")
     return text
+
+
+def _register_text(fact: Fact, means: Means) -> str:
+    """Keep a text of a public register: what registers number companies with is no card number."""
+    return _text(fact, means, register=True)
+
+
+def _alternatives(fact: Fact, _means: Means) -> list[dict[str, Any]]:
+    """Keep innocent explanations in words of the closed vocabulary, each with whether it was kept."""
+    try:
+        told = msgspec.convert(_listed(fact.value), list[Alternative])
+    except msgspec.ValidationError as error:
+        raise WithheldError("it is no list of explanations") from error
+    return [msgspec.to_builtins(one) for one in told]
 
 
 def _yes_or_no(fact: Fact, _means: Means) -> bool:
@@ -198,10 +218,12 @@ def _is_a_part(score: object) -> bool:
 
 TRANSFORMATIONS: dict[str, Transformation] = {
     "address": _address,
+    "alternatives": _alternatives,
     "bin_range": _matching(re.compile(r"[0-9]{6}"), "range of six digits"),
     "band": _band,
     "capability": _one_of(get_args(Capability)),
     "category_levels": _category_levels,
+    "circumvention": _one_of(KINDS),
     "domain": _matching(_DOMAIN, "domain"),
     "emptied_template": _emptied_template,
     "fingerprint": _matching(_FINGERPRINT, "fingerprint of a client"),
@@ -211,9 +233,12 @@ TRANSFORMATIONS: dict[str, Transformation] = {
     "number": _number,
     "prefix": _prefix,
     "pseudonym": _pseudonym,
+    "register_text": _register_text,
     "sketch": _sketch,
     "techniques": _one_of(tuple(mapping().technique)),
     "text": _text,
     "token": _token,
     "yes_or_no": _yes_or_no,
 }
+IN_WORDS = frozenset({"emptied_template", "register_text", "text"})
+"""Those that let words of somebody leave: what is in them, only who reads them knows."""

@@ -43,8 +43,13 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     confidence: ConfidenceWord | None = None
 
     def __post_init__(self) -> None:
-        if not _IDENTITY.fullmatch(self.created_by):
+        if not is_member_id(self.created_by):
             raise UsageError("an object needs a producer: created_by is the id of an identity")
+
+
+def is_member_id(text: str) -> bool:
+    """Return whether a text has the form of a member's id: that of its identity object."""
+    return _IDENTITY.fullmatch(text) is not None
 
 
 def new_id(kind: str) -> str:
@@ -86,19 +91,20 @@ def campaign(
     origin: Origin,
     *,
     name: str,
-    first_seen: float,
-    last_seen: float,
+    first_seen: float | None = None,
+    last_seen: float | None = None,
     harvest: Harvest | None = None,
     techniques: Iterable[str] = (),
     description: str | None = None,
 ) -> Object:
     """Return a campaign: accounts that act as one, described by its shape and never by its members."""
-    _in_order(first_seen, last_seen, "a campaign is last seen after it is first seen")
+    if first_seen is not None and last_seen is not None:
+        _in_order(first_seen, last_seen, "a campaign is last seen after it is first seen")
     body = {
         "name": name,
         "description": description,
-        "first_seen": timestamp(first_seen),
-        "last_seen": timestamp(last_seen),
+        "first_seen": None if first_seen is None else timestamp(first_seen),
+        "last_seen": None if last_seen is None else timestamp(last_seen),
         "external_references": references(techniques),
     }
     return _object("campaign", origin, body, harvest)
