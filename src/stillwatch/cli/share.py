@@ -69,7 +69,6 @@ def clear(
     Example: stillwatch share clear out/today --out outbox
     """
     from stillwatch.sharing.clearance.clearing import Terms
-    from stillwatch.sharing.clearance.release import expired, read_cleared
     from stillwatch.sharing.producers import read_facts, read_findings, read_identifiers, with_facts
 
     terms = Terms(tlp=_tlp(tlp), recipients=_members(recipient or ()), correlate=correlate, anonymous=anonymous)
@@ -86,7 +85,7 @@ def clear(
         outcomes = clearing.clear(items)
         held = len(clearing.held())
         names = {name for outcome in outcomes for name in outcome.objects}
-        late = expired((read_cleared(outbox, name) for name in names), time.time())
+        late = clearing.expired(names)
     note_expired(late)
     if as_json:
         typer.echo(json.dumps(outcomes_as_json(outcomes, held, late)))

@@ -12,7 +12,6 @@ from stillwatch.files import replace_file
 from stillwatch.sharing.clearance.clearing import Clearing
 from stillwatch.sharing.clearance.events import Deleted, Event, Pushed
 from stillwatch.sharing.clearance.outbox import Outbox
-from stillwatch.sharing.clearance.release import expired
 from stillwatch.sharing.indicators import indicators_in
 from stillwatch.sharing.received import Inbox, Received
 from stillwatch.sharing.signing import verify
@@ -86,7 +85,7 @@ def push(
         outbox.record(events, now_s)
         taken += sum(sent.message is None for sent in batch)
         refused += [(names[sent.sha256], sent.message) for sent in batch if sent.message is not None]
-    return PushOutcome(taken, refused, waiting, len(gone), expired(ready, clock()))
+    return PushOutcome(taken, refused, waiting, len(gone), clearing.expired(one.sha256 for one in ready))
 
 
 def pull(

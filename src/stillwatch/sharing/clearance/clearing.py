@@ -1,7 +1,7 @@
 """Clears findings: rules on their facts, logs every ruling, and writes the objects that may be sent."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -25,7 +25,7 @@ from stillwatch.sharing.clearance.load import Rules
 from stillwatch.sharing.clearance.model import Fact, Item, Kept, Ruling, Terms
 from stillwatch.sharing.clearance.outbox import Outbox
 from stillwatch.sharing.clearance.readable import readable
-from stillwatch.sharing.clearance.release import Cleared, read_cleared
+from stillwatch.sharing.clearance.release import Cleared, expired, read_cleared
 from stillwatch.sharing.clearance.ruled import Ruled, fields_ruled
 from stillwatch.sharing.clearance.transform import Means
 from stillwatch.sharing.clearance.withdrawal import is_observable, revocation
@@ -180,6 +180,10 @@ class Clearing:
             if made.withdrawn and is_observable(made.object_id) and made.object_id not in self._outbox.deleted
             if self._outbox.last_accepted(made.object_id) is not None
         ]
+
+    def expired(self, names: Iterable[str]) -> int:
+        """Return how many of some objects, by SHA-256, are indicators that hold no more."""
+        return expired((read_cleared(self._outbox, name) for name in names), self._clock())
 
     def withdraw(self, object_id: str, *, by: str, reason: str) -> ObjectMade:
         """Take an object back, for all who have it, and for good. It needs one person's word.
