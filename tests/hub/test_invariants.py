@@ -1,4 +1,4 @@
-"""The lines that a hub of competitors keeps, by name: facts.md, c.2."""
+"""The lines that a hub of competitors keeps, by name."""
 
 import re
 from collections.abc import Iterator

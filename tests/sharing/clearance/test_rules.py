@@ -1,6 +1,6 @@
-"""The 34 rows of the clearance table (mission facts, section c.3), each with its class, its condition and its twin.
+"""The 34 rows of the clearance table (facts on the law, section c.3), each with its class, its condition and its twin.
 
-Made from the paper and not from rules.toml, so that the two check one another. How to read a line: the row, what is
+Made from that table and not from rules.toml, so that the two check one another. How to read a line: the row, what is
 told of it, what is said beside it, and what must become of it (`leaves`, `held` for counsel, or `withheld`, which is
 never). All legal bases are adopted, and the evidence names a circumvention, unless a test says otherwise.
 """
