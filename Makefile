@@ -58,6 +58,7 @@ lock: .venv/.uv ## resolve requirements/*.lock anew from pyproject.toml, without
 	$(call resolve,peer-envoy,,requirements/peer-envoy.in)
 	$(call resolve,peer-litellm,,requirements/peer-litellm.in)
 	$(call resolve,peer-stix,,requirements/peer-stix.in)
+	$(call resolve,peer-opentaxii,,requirements/peer-opentaxii.in)
 
 clean: ## remove what the commands above made
 	rm -rf .venv .peers out test-artifacts .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage*
@@ -91,6 +92,10 @@ clean: ## remove what the commands above made
 
 .peers/.stix: .venv/.uv requirements/peer-stix.lock
 	$(call peer,stix)
+	@touch $@
+
+.peers/.opentaxii: .venv/.uv requirements/peer-opentaxii.lock
+	$(call peer,opentaxii)
 	@touch $@
 
 # $(call peer,NAME): an environment with just what a peer needs, so that its dependencies are never ours.

@@ -2,12 +2,16 @@
 
     .venv/bin/python benchmarks/hub.py                                  SQLite
     .venv/bin/python benchmarks/hub.py --database-url postgresql://…    an empty database
+    make .peers/.opentaxii; … --peer .peers/opentaxii --peer-database-url postgresql://…    and the peer beside it
 
 The service is the real one, in a process of its own; its CPU is read from the system. Clients are threads of this
 process, on the same machine, so they take a part of it. --sizes fills a second hub without HTTP and times its pages.
+The peer takes the same requests with a token of its own, and small ones also with the Basic password that the figures
+in its users' hands rest on; it gets a tenth of the objects, since it takes as long for them.
 """
 
 import argparse
+import base64
 import contextlib
 import http.client
 import json
@@ -20,17 +24,19 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
+from hub_peer import serving_peer
 from stillwatch.hub.collections import find_collection
 from stillwatch.hub.hub import Hub, open_hub
 from stillwatch.hub.intake import Intake
 from stillwatch.hub.members import Member, add_member
-from stillwatch.hub.storage.pages import Filter, read_page
+from stillwatch.hub.storage.pages import Filter, read_joined
 from stillwatch.sharing.objects.extensions import SHARING
 
 TAXII = "application/taxii+json;version=2.1"
@@ -40,16 +46,21 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Served(NamedTuple):
-    """A running hub."""
+    """A running server: where its objects are, who may ask, and the processes that answer."""
 
     port: int
-    pid: int
-    token: str
+    pids: tuple[int, ...]
+    objects: str
+    authorization: str
 
     def cpu_s(self) -> float:
-        """Return the CPU time that it has used, with that of its children."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Return the CPU time that it has used."""
+        return sum(_cpu_s(pid) for pid in self.pids)
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 class Load(NamedTuple):
@@ -72,32 +83,47 @@ def main() -> None:
         measure_posts(served, options.objects)
         measure_reads(served)
         measure_storage(Path(work), options.database_url, options.objects)
+    if options.peer is not None:
+        measure_peer(options.peer, options.peer_database_url, options.objects // 10)
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as work, open_hub(Path(work)) as hub:
             measure_size(hub, size)
 
 
+def measure_peer(environment: Path, url: str, objects: int) -> None:
+    """Do the same with the peer."""
+    with serving_peer(environment, url) as peer:
+        print("the peer, OpenTAXII on PostgreSQL")
+        served = Served(peer.port, peer.pids, peer.objects, f"Bearer {peer.token}")
+        measure_posts(served, objects)
+        measure_reads(served, slower=10)
+        password = base64.b64encode(":".join(peer.basic).encode()).decode()
+        print("with Basic")
+        measure_reads(served._replace(authorization=f"Basic {password}"), slower=10)
+
+
 def measure_posts(served: Served, objects: int) -> None:
     """Post batches of 1,000 from one client, then from four."""
     for posters in (1, 4):
-        count = objects // 2 // 1000
+        count = max(objects // 2 // 1000, posters)
         bodies = [json.dumps({"objects": [an_object(n) for n in range(1000)]}).encode() for _ in range(count)]
-        load = run_load(served, posters, bodies, "POST", OBJECTS)
+        load = run_load(served, posters, bodies, "POST", "")
         rate, cpu = count * 1000 / load.wall_s, load.cpu_s / count
         print(
             f"post   {posters} posters: {rate:8,.0f} objects/s, CPU {cpu:.3f} s per 1,000, p99 {load.at(0.99):.0f} ms"
         )
 
 
-def measure_reads(served: Served) -> None:
-    """Read pages of 1,000, and of one."""
+def measure_reads(served: Served, slower: int = 1) -> None:
+    """Read pages of 1,000, and of one; a server that is so many times slower gets as many times fewer requests."""
+    pages, small = 400 // slower, 4000 // slower
     for clients in (1, 8):
-        load = run_load(served, clients, [None] * 200, "GET", OBJECTS)
-        line = f"{200 / load.wall_s:.0f} pages/s, p50 {load.at(0.5):.0f} ms, p99 {load.at(0.99):.0f} ms"
-        print(f"page   {clients} clients: {line}, CPU {load.cpu_s / 200 * 1000:.1f} ms per page")
-    load = run_load(served, 8, [None] * 3000, "GET", OBJECTS + "?limit=1")
-    line = f"{3000 / load.wall_s:.0f} requests/s, p50 {load.at(0.5):.1f} ms, p99 {load.at(0.99):.1f} ms"
-    print(f"limit=1 8 clients: {line}, CPU {load.cpu_s / 3000 * 1000:.2f} ms per request")
+        load = run_load(served, clients, [None] * pages, "GET", "?limit=1000")
+        line = f"{pages / load.wall_s:.1f} pages/s, p50 {load.at(0.5):.0f} ms, p99 {load.at(0.99):.0f} ms"
+        print(f"page   {clients} clients: {line}, CPU {load.cpu_s / pages * 1000:.1f} ms per page")
+    load = run_load(served, 8, [None] * small, "GET", "?limit=1")
+    line = f"{small / load.wall_s:.1f} requests/s, p50 {load.at(0.5):.1f} ms, p99 {load.at(0.99):.1f} ms"
+    print(f"limit=1 8 clients: {line}, CPU {load.cpu_s / small * 1000:.2f} ms per request")
 
 
 def measure_storage(data: Path, url: str | None, objects: int) -> None:
@@ -139,16 +165,21 @@ def measure_size(hub: Hub, size: int) -> None:
             collection = find_collection(db, "shared")
             assert collection is not None  # noqa: S101 - every hub has it
             fast.store(db, collection, owner, post)
-    for name, reader in (("99 %", most), ("1 %", few)):
-        times = []
-        with hub.storage.reading() as db:
-            after = -1
-            for _ in range(30):
-                begun = time.perf_counter()
-                page = read_page(db, 1, reader.number, Filter(), after=after, limit=1000)
-                times.append((time.perf_counter() - begun) / len(page.found) * 1000)
-                after = page.found[-1].seq if page.more else -1
-        print(f"size   {size:9,} objects, {name:>4} visible: {sorted(times)[15] * 1000:6.2f} ms per 1,000 objects")
+    with hub.storage.reading() as db:
+        first, last = db.execute(text("SELECT min(seq), max(seq) FROM hub_object")).one()
+        for name, reader, visible in (("99 %", most, size * 99 // 100), ("1 %", few, size // 100)):
+            for length in (50, 1000):
+                if visible < 2 * length:
+                    continue
+                times = []
+                for place in range(100):  # spread over the first half, so that every page is full
+                    begun = time.perf_counter()
+                    after = first + (last - first) * place // 200
+                    page = read_joined(db, 1, reader.number, Filter(), after=after, limit=length)
+                    times.append((time.perf_counter() - begun) * 1000)
+                    assert page.count == length  # noqa: S101 - else it is no full page
+                line = f"p50 {sorted(times)[50]:6.2f}, p90 {sorted(times)[90]:6.2f} ms"
+                print(f"size   {size:9,} objects, {name:>4} visible, pages of {length:5,}: {line}")
 
 
 class _Anything:
@@ -162,11 +193,12 @@ def _members(hub: Hub) -> tuple[Member, Member, Member]:
         return tuple(add_member(db, name, "member", hub.storage.now()) for name in ("owner", "few", "most"))  # type: ignore[return-value]
 
 
-def run_load(served: Served, clients: int, bodies: list[Any], method: str, path: str) -> Load:
+def run_load(served: Served, clients: int, bodies: list[Any], method: str, query: str) -> Load:
     """Send requests from several clients at once."""
     waiting = list(bodies)
     each: list[float] = []
-    headers = {"Authorization": f"Bearer {served.token}", "Accept": TAXII, "Content-Type": TAXII}
+    statuses: Counter[int] = Counter()
+    headers = {"Authorization": served.authorization, "Accept": TAXII, "Content-Type": TAXII}
 
     def work() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=120)
@@ -176,16 +208,18 @@ def run_load(served: Served, clients: int, bodies: list[Any], method: str, path:
             except IndexError:
                 return
             begun = time.perf_counter()
-            connection.request(method, path, body, headers)
+            connection.request(method, served.objects + query, body, headers)
             answer = connection.getresponse()
             answer.read()
             each.append(time.perf_counter() - begun)
-            if answer.status not in {200, 202}:
-                raise SystemExit(f"{answer.status}")
+            statuses[answer.status] += 1
 
     cpu, begun = served.cpu_s(), time.perf_counter()
     together(clients, work)
-    return Load(time.perf_counter() - begun, served.cpu_s() - cpu, each)
+    load = Load(time.perf_counter() - begun, served.cpu_s() - cpu, each)
+    if statuses[200] + statuses[202] != len(bodies):
+        raise SystemExit(f"not all were answered: {dict(statuses)} of {len(bodies)}")
+    return load
 
 
 def together(count: int, work: Callable[[], None]) -> None:
@@ -233,7 +267,7 @@ def serving(data: Path, url: str | None) -> Iterator[Served]:
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             port = json.loads(process.stdout.readline())["port"]
-            yield Served(port, process.pid, made["token"])
+            yield Served(port, (process.pid,), OBJECTS, f"Bearer {made['token']}")
         finally:
             process.terminate()
 
@@ -242,6 +276,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database-url")
     parser.add_argument("--objects", type=int, default=40_000)
+    parser.add_argument("--peer", type=Path, help="its environment")
+    parser.add_argument("--peer-database-url", help="an empty database")
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
     return parser.parse_args()
 

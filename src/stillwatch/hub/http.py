@@ -1,14 +1,14 @@
 """How the hub speaks HTTP: one call of a member in, one answer out, errors in one shape."""
 
+import asyncio
 import gzip
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-import anyio
-import anyio.to_thread
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -101,8 +101,8 @@ class Door:
         self._member_of, self._most_bytes, self._public_url = member_of, most_bytes, public_url
         self._reading = reading
         # More threads than cores would only wait for one another's turn at the interpreter.
-        self._readers = anyio.CapacityLimiter(max(2, os.cpu_count() or 2))
-        self._writers = anyio.CapacityLimiter(4)  # a queue of posts does not keep readers waiting
+        self._readers = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "reader")
+        self._writers = ThreadPoolExecutor(4, "writer")  # a queue of posts does not keep readers waiting
 
     def opens_to(self, handler: Handler, media_type: str) -> Callable[[Request], Awaitable[Response]]:
         """Return the endpoint for a handler; `media_type` is that of its errors."""
@@ -121,10 +121,11 @@ class Door:
     async def _answer(self, request: Request, handler: Handler) -> Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         reads = request.method in {"GET", "HEAD"}
-        limiter = self._readers if reads else self._writers
+        threads = self._readers if reads else self._writers
+        loop = asyncio.get_running_loop()
         known = None
         if not reads:  # nobody may make the hub hold a body without being known
-            known = await anyio.to_thread.run_sync(self._member_of, headers, limiter=self._readers)
+            known = await loop.run_in_executor(self._readers, self._member_of, headers)
         body = b"" if reads else await self._body(request)
 
         def answer(member: Member) -> Response:
@@ -137,7 +138,7 @@ class Door:
             with self._reading():
                 return answer(self._member_of(headers))
 
-        return await anyio.to_thread.run_sync(run, limiter=limiter)
+        return await loop.run_in_executor(threads, run)
 
     async def _body(self, request: Request) -> bytes:
         said = request.headers.get("content-length", "")

@@ -11,9 +11,12 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Integer,
+    LargeBinary,
     Select,
+    Subquery,
     and_,
     bindparam,
+    cast,
     exists,
     func,
     or_,
@@ -21,6 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from stillwatch.hub.storage.joined import Joined
 from stillwatch.hub.storage.schema import BIG, DEPENDS, EVERYONE, LATEST, SUPERSEDED, audience, stored
 
 Which = Literal["last", "first", "moments"]
@@ -37,31 +41,58 @@ class Shape(NamedTuple):
         by_id: objects are looked up by id.
         kinds: how many types are asked for, 0 for any.
         versions: which versions, empty for all.
-        raw: the bytes are wanted.
     """
 
     by_id: bool
     kinds: int
     versions: frozenset[Which]
-    raw: bool
 
 
 @lru_cache(maxsize=512)
-def page_statement(shape: Shape) -> Select[Any]:
-    """Return the statement of a page.
+def page_statement(shape: Shape, *, raw: bool) -> Select[Any]:
+    """Return the statement of a page, a row for each object, with its bytes or without.
 
     It binds `collection`, `reader`, `after` and `most`; by shape also `ids`, `moments` and `kind0` and so on. `total`
     is how many rows there would be but for their length.
     """
+    page = _page(shape)
+    sized = select(page.c.seq, _before(page), func.count().over().label("total")).subquery()
+    columns = [stored.c[name] for name in _COLUMNS] + ([stored.c.raw] if raw else [])
+    query = select(sized.c.total, *columns).join(sized, sized.c.seq == stored.c.seq).order_by(sized.c.seq)
+    return query.where(sized.c.before < PAGE_BYTES) if raw else query
+
+
+@lru_cache(maxsize=512)
+def joined_statement(shape: Shape) -> Select[int, int, int, int, bytes]:
+    """Return the statement of a page in one row: its objects in one piece, separated by commas, and what they are.
+
+    It binds what `page_statement` does, of which `most` is one more than the page may have. `total` is how many there
+    were to take, `count` how many were taken.
+    """
+    page = _page(shape)
+    place = func.row_number().over(order_by=page.c.seq).label("place")
+    sized = select(page.c.seq, _before(page), place).order_by(page.c.seq).limit(_number("most")).subquery()
+    fits = and_(sized.c.before < PAGE_BYTES, sized.c.place < _number("most"))
+    raw = select(stored.c.raw).where(stored.c.seq == sized.c.seq).scalar_subquery()
+    return select(
+        func.count().label("total"),
+        func.count().filter(fits).label("count"),
+        func.min(sized.c.seq).filter(fits).label("first"),
+        func.max(sized.c.seq).filter(fits).label("last"),
+        cast(Joined(raw).filter(fits), LargeBinary).label("objects"),
+    ).select_from(sized)
+
+
+def _page(shape: Shape) -> Subquery:
     arms = [_by_id(shape)] if shape.by_id else _by_range(shape)
     cut = [arm.order_by(arm.selected_columns.seq).limit(_number("most")).subquery() for arm in arms]
     merged = union_all(*[select(arm.c.seq, arm.c.size) for arm in cut]).subquery()
-    page = select(merged).order_by(merged.c.seq).limit(_number("most")).subquery()  # sorted before it is joined
-    before = (func.sum(page.c.size).over(order_by=page.c.seq) - page.c.size).label("before")
-    sized = select(page.c.seq, before, func.count().over().label("total")).subquery()
-    columns = [stored.c[name] for name in _COLUMNS] + ([stored.c.raw] if shape.raw else [])
-    query = select(sized.c.total, *columns).join(sized, sized.c.seq == stored.c.seq).order_by(sized.c.seq)
-    return query.where(sized.c.before < PAGE_BYTES) if shape.raw else query
+    return select(merged).order_by(merged.c.seq).limit(_number("most")).subquery()  # sorted before it is joined
+
+
+def _before(page: Subquery) -> ColumnElement[int]:
+    """Return how many bytes of a page come before an object."""
+    return (func.sum(page.c.size).over(order_by=page.c.seq, rows=(None, 0)) - page.c.size).label("before")
 
 
 def _number(name: str) -> BindParameter[int]:

@@ -1,5 +1,7 @@
 """Objects of a collection over TAXII: pages, posts, versions, deletion."""
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -11,13 +13,14 @@ from stillwatch.hub.members import Member
 from stillwatch.hub.retraction import retract
 from stillwatch.hub.statuses import resource_of
 from stillwatch.hub.storage.moments import added_text, version_text
-from stillwatch.hub.storage.pages import Filter, Found, Page, read_page, sees
+from stillwatch.hub.storage.pages import Filter, Found, JoinedPage, Page, read_joined, read_page, sees
 from stillwatch.hub.taxii.cursor import Cursors
 from stillwatch.hub.taxii.negotiate import check_content_type
 from stillwatch.hub.taxii.query import Asked, Reader
 from stillwatch.hub.taxii.resources import STIX
 
 _NOTHING = Page(found=[], more=False)
+_NO_OBJECTS = JoinedPage()
 
 
 class _Posted(msgspec.Struct):
@@ -38,7 +41,7 @@ class Objects:
         """Answer a page of objects."""
         asked = self._reader.read(call.query, f"{call.path['collection']} objects")
         with self._hub.storage.reading() as db:
-            found = _read(db, _readable(db, call), call.member, asked)
+            found = _read_objects(db, _readable(db, call), call.member, asked)
         return self._enveloped(asked, found)
 
     def one(self, call: Call) -> Answer:
@@ -48,14 +51,14 @@ class Objects:
         with self._hub.storage.reading() as db:
             collection = _readable(db, call)
             _check_seen(db, collection, call)
-            found = _read(db, collection, call.member, asked)
+            found = _read_objects(db, collection, call.member, asked)
         return self._enveloped(asked, found)
 
     def manifest(self, call: Call) -> Answer:
         """Answer a page of the manifest."""
         asked = self._reader.read(call.query, f"{call.path['collection']} manifest")
         with self._hub.storage.reading() as db:
-            found = _read(db, _readable(db, call), call.member, asked, raw=False)
+            found = _read(db, _readable(db, call), call.member, asked)
         records = [
             {
                 "id": one.id,
@@ -65,7 +68,7 @@ class Objects:
             }
             for one in found.found
         ]
-        return self._answer(asked, found, b'"objects":' + msgspec.json.encode(records))
+        return self._answer(asked, found, (b'"objects":', msgspec.json.encode(records)))
 
     def versions(self, call: Call) -> Answer:
         """Answer a page of the versions of one object."""
@@ -75,9 +78,9 @@ class Objects:
         with self._hub.storage.reading() as db:
             collection = _readable(db, call)
             _check_seen(db, collection, call)
-            found = _read(db, collection, call.member, asked, raw=False)
+            found = _read(db, collection, call.member, asked)
         versions = [version_text(one.version) for one in found.found]
-        return self._answer(asked, found, b'"versions":' + msgspec.json.encode(versions))
+        return self._answer(asked, found, (b'"versions":', msgspec.json.encode(versions)))
 
     def add(self, call: Call) -> Answer:
         """Take a post; it is durable when it is answered."""
@@ -106,26 +109,31 @@ class Objects:
             retract(db, self._hub.storage, collection.number, call.member, mine)
         return Answer(b"{}", 200, TAXII)
 
-    def _enveloped(self, asked: Asked, page: Page) -> Answer:
-        return self._answer(asked, page, b'"objects":[' + b",".join(one.raw for one in page.found) + b"]")
+    def _enveloped(self, asked: Asked, page: JoinedPage) -> Answer:
+        return self._answer(asked, page, (b'"objects":[', page.objects, b"]"))
 
-    def _answer(self, asked: Asked, page: Page, listed: bytes) -> Answer:
-        found = page.found
-        if not found:
+    def _answer(self, asked: Asked, page: Page | JoinedPage, listed: Sequence[bytes]) -> Answer:
+        if not page.count:
             return Answer(b'{"more":false}', 200, TAXII)
         head = b'{"more":false,'
         if page.more:
-            head = b'{"more":true,"next":"' + self._reader.cursor(asked, found[-1].seq).encode() + b'",'
-        first, last = added_text(found[0].seq), added_text(found[-1].seq)
-        headers = {"x-taxii-date-added-first": first, "x-taxii-date-added-last": last}
-        return Answer(head + listed + b"}", 200, TAXII, headers)
+            head = b'{"more":true,"next":"' + self._reader.cursor(asked, page.last).encode() + b'",'
+        headers = {"x-taxii-date-added-first": added_text(page.first), "x-taxii-date-added-last": added_text(page.last)}
+        return Answer(b"".join((head, *listed, b"}")), 200, TAXII, headers)
 
 
-def _read(db: Connection, collection: Collection, member: Member, asked: Asked, *, raw: bool = True) -> Page:
+def _read_objects(db: Connection, collection: Collection, member: Member, asked: Asked) -> JoinedPage:
+    if asked.none:
+        return _NO_OBJECTS
+    wanted, after, limit = asked.filter, asked.after, asked.limit
+    return read_joined(db, collection.number, member.number, wanted, after=after, limit=limit)
+
+
+def _read(db: Connection, collection: Collection, member: Member, asked: Asked) -> Page:
     if asked.none:
         return _NOTHING
     wanted, after, limit = asked.filter, asked.after, asked.limit
-    return read_page(db, collection.number, member.number, wanted, after=after, limit=limit, raw=raw)
+    return read_page(db, collection.number, member.number, wanted, after=after, limit=limit, raw=False)
 
 
 def _all(db: Connection, collection: Collection, member: Member, wanted: Filter) -> list[Found]:
