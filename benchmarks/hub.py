@@ -5,7 +5,8 @@
     make .peers/.opentaxii; … --peer .peers/opentaxii --peer-database-url postgresql://…    and the peer beside it
 
 The service is the real one, in a process of its own; its CPU is read from the system. Clients are threads of this
-process, on the same machine, so they take a part of it. --sizes fills a second hub without HTTP and times its pages.
+process, on the same machine, so they take a part of it. --sizes fills further hubs without HTTP and times their pages;
+in PostgreSQL that is one size a run, with --objects 0.
 The peer takes the same requests with a token of its own, and small ones also with the Basic password that the figures
 in its users' hands rest on; it gets a tenth of the objects, since it takes as long for them.
 """
@@ -79,14 +80,15 @@ class Load(NamedTuple):
 def main() -> None:
     """Run, print."""
     options = _options()
-    with tempfile.TemporaryDirectory() as work, serving(Path(work), options.database_url) as served:
-        measure_posts(served, options.objects)
-        measure_reads(served)
-        measure_storage(Path(work), options.database_url, options.objects)
+    if options.objects:
+        with tempfile.TemporaryDirectory() as work, serving(Path(work), options.database_url) as served:
+            measure_posts(served, options.objects)
+            measure_reads(served)
+            measure_storage(Path(work), options.database_url, options.objects)
     if options.peer is not None:
         measure_peer(options.peer, options.peer_database_url, options.objects // 10)
     for size in options.sizes:
-        with tempfile.TemporaryDirectory() as work, open_hub(Path(work)) as hub:
+        with tempfile.TemporaryDirectory() as work, open_hub(Path(work), options.database_url) as hub:
             measure_size(hub, size)
 
 
@@ -202,6 +204,7 @@ def run_load(served: Served, clients: int, bodies: list[Any], method: str, query
 
     def work() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=120)
+        read = bytearray(2**20)  # the same again and again: the client shall take as little of the machine as it can
         while True:
             try:
                 body = waiting.pop()
@@ -210,7 +213,8 @@ def run_load(served: Served, clients: int, bodies: list[Any], method: str, query
             begun = time.perf_counter()
             connection.request(method, served.objects + query, body, headers)
             answer = connection.getresponse()
-            answer.read()
+            while answer.readinto(read):
+                pass
             each.append(time.perf_counter() - begun)
             statuses[answer.status] += 1
 

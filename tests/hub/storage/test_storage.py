@@ -4,8 +4,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, select
-from tests.hub.site import NOW
+from sqlalchemy import Column, Integer, MetaData, Table, select, text
+from tests.hub.postgres import Postgres
+from tests.hub.site import NOW, indicator, open_site
 
 from stillwatch.errors import UsageError
 from stillwatch.hub.storage import schema
@@ -108,3 +109,15 @@ def test_a_database_that_is_not_there() -> None:
 def test_a_url_that_is_none_of_ours(url: str) -> None:
     with pytest.raises(UsageError):
         open_engine(url)
+
+
+def test_postgresql_plans_anew_as_the_hub_grows(tmp_path: Path, postgres: Postgres) -> None:
+    with open_site(tmp_path, postgres.new_database()) as site:
+        north = site.desk("north")
+        with site.hub.storage.writing() as db:
+            db.execute(text("ALTER TABLE hub_object SET (autovacuum_enabled = false)"))
+        for posted in range(1, 9):
+            north.share(*(indicator() for _ in range(100)))
+            with site.hub.storage.reading() as db:
+                known = db.execute(text("SELECT reltuples FROM pg_class WHERE relname = 'hub_object'")).scalar_one()
+            assert posted < 3 or known >= 100 * (posted - 1) / 2.5

@@ -32,6 +32,7 @@ PAGE_BYTES = 16 * 2**20
 """A page ends before the objects in it are longer than this, though it has one object at least."""
 _ANY = (SUPERSEDED, LATEST, DEPENDS)
 _COLUMNS = ("seq", "id", "version", "owner", "leaf", "size")
+_SO_FAR = (None, 0)
 
 
 class Shape(NamedTuple):
@@ -70,7 +71,7 @@ def joined_statement(shape: Shape) -> Select[int, int, int, int, bytes]:
     were to take, `count` how many were taken.
     """
     page = _page(shape)
-    place = func.row_number().over(order_by=page.c.seq).label("place")
+    place = func.row_number().over(order_by=page.c.seq, rows=_SO_FAR).label("place")
     sized = select(page.c.seq, _before(page), place).order_by(page.c.seq).limit(_number("most")).subquery()
     fits = and_(sized.c.before < PAGE_BYTES, sized.c.place < _number("most"))
     raw = select(stored.c.raw).where(stored.c.seq == sized.c.seq).scalar_subquery()
@@ -92,7 +93,7 @@ def _page(shape: Shape) -> Subquery:
 
 def _before(page: Subquery) -> ColumnElement[int]:
     """Return how many bytes of a page come before an object."""
-    return (func.sum(page.c.size).over(order_by=page.c.seq, rows=(None, 0)) - page.c.size).label("before")
+    return (func.sum(page.c.size).over(order_by=page.c.seq, rows=_SO_FAR) - page.c.size).label("before")
 
 
 def _number(name: str) -> BindParameter[int]:

@@ -24,6 +24,13 @@ FORMAT = 1
 """Version of the tables."""
 _LOCK = 0x5357_4855_4201
 """Number of the advisory lock under which writers of PostgreSQL take turns."""
+_TAKE_TURN = text(
+    "SELECT (SELECT pg_relation_size(oid) > 2.0 * relpages * current_setting('block_size')::int"
+    " FROM pg_class WHERE oid = to_regclass('hub_object')), pg_advisory_xact_lock(:lock)"
+)
+"""Waits for the turn; says whether the table has doubled since PostgreSQL last looked at what is in it."""
+_LOOK_ANEW = text("ANALYZE hub_object, hub_audience")
+"""Plans that were made, and kept, for an empty hub would read all of a full one."""
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -91,8 +98,8 @@ class Storage:
         with self._turn, _told_apart(), self.engine.connect() as made:
             db = made.execution_options(**WRITES)
             with db.begin():
-                if db.dialect.name == "postgresql":
-                    db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                if db.dialect.name == "postgresql" and db.execute(_TAKE_TURN, {"lock": _LOCK}).scalar():
+                    db.execute(_LOOK_ANEW)
                 yield db
 
     def secret(self, purpose: str) -> bytes:
