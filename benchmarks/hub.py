@@ -5,8 +5,8 @@
     make .peers/.opentaxii; … --peer .peers/opentaxii --peer-database-url postgresql://…    and the peer beside it
 
 The service is the real one, in a process of its own; its CPU is read from the system. Clients are threads of this
-process, on the same machine, so they take a part of it. --sizes fills further hubs without HTTP and times their pages;
-in PostgreSQL that is one size a run, with --objects 0.
+process, on the same machine, so they take a part of it. --sizes fills further hubs without HTTP and then
+times their pages; in PostgreSQL that is one size a run, with --objects 0.
 The peer takes the same requests with a token of its own, and small ones also with the Basic password that the figures
 in its users' hands rest on; it gets a tenth of the objects, since it takes as long for them.
 """
@@ -26,7 +26,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,10 +34,10 @@ from sqlalchemy import text
 
 from hub_peer import serving_peer
 from stillwatch.hub.collections import find_collection
-from stillwatch.hub.hub import Hub, open_hub
+from stillwatch.hub.hub import open_hub
 from stillwatch.hub.intake import Intake
-from stillwatch.hub.members import Member, add_member
-from stillwatch.hub.storage.pages import Filter, read_joined
+from stillwatch.hub.members import Member, add_member, make_token
+from stillwatch.hub.storage.moments import added_text
 from stillwatch.sharing.objects.extensions import SHARING
 
 TAXII = "application/taxii+json;version=2.1"
@@ -88,8 +88,8 @@ def main() -> None:
     if options.peer is not None:
         measure_peer(options.peer, options.peer_database_url, options.objects // 10)
     for size in options.sizes:
-        with tempfile.TemporaryDirectory() as work, open_hub(Path(work), options.database_url) as hub:
-            measure_size(hub, size)
+        with tempfile.TemporaryDirectory() as work:
+            measure_size(Path(work), options.database_url, size)
 
 
 def measure_peer(environment: Path, url: str, objects: int) -> None:
@@ -109,7 +109,7 @@ def measure_posts(served: Served, objects: int) -> None:
     for posters in (1, 4):
         count = max(objects // 2 // 1000, posters)
         bodies = [json.dumps({"objects": [an_object(n) for n in range(1000)]}).encode() for _ in range(count)]
-        load = run_load(served, posters, bodies, "POST", "")
+        load = run_load(served, posters, [("", body) for body in bodies], "POST")
         rate, cpu = count * 1000 / load.wall_s, load.cpu_s / count
         print(
             f"post   {posters} posters: {rate:8,.0f} objects/s, CPU {cpu:.3f} s per 1,000, p99 {load.at(0.99):.0f} ms"
@@ -120,10 +120,10 @@ def measure_reads(served: Served, slower: int = 1) -> None:
     """Read pages of 1,000, and of one; a server that is so many times slower gets as many times fewer requests."""
     pages, small = 400 // slower, 4000 // slower
     for clients in (1, 8):
-        load = run_load(served, clients, [None] * pages, "GET", "?limit=1000")
+        load = run_load(served, clients, [("?limit=1000", None)] * pages, "GET")
         line = f"{pages / load.wall_s:.1f} pages/s, p50 {load.at(0.5):.0f} ms, p99 {load.at(0.99):.0f} ms"
         print(f"page   {clients} clients: {line}, CPU {load.cpu_s / pages * 1000:.1f} ms per page")
-    load = run_load(served, 8, [None] * small, "GET", "?limit=1")
+    load = run_load(served, 8, [("?limit=1", None)] * small, "GET")
     line = f"{small / load.wall_s:.1f} requests/s, p50 {load.at(0.5):.1f} ms, p99 {load.at(0.99):.1f} ms"
     print(f"limit=1 8 clients: {line}, CPU {load.cpu_s / small * 1000:.2f} ms per request")
 
@@ -153,35 +153,43 @@ def open_size(data: Path, url: str | None) -> Iterator[tuple[int, int]]:
         yield kept, raw
 
 
-def measure_size(hub: Hub, size: int) -> None:
-    """Fill a hub, one object in a hundred for one member alone and the rest for another, and time pages of 1,000."""
-    owner, few, most = _members(hub)
-    fast = Intake(hub.storage, _Anything())
-    for start in range(0, size, 5000):
-        batch = [
-            json.dumps(an_object(n, few if n % 100 == 0 else most)).encode()
-            for n in range(start, min(start + 5000, size))
-        ]
-        post = fast.inspect(batch)
-        with hub.storage.writing() as db:
-            collection = find_collection(db, "shared")
-            assert collection is not None  # noqa: S101 - every hub has it
-            fast.store(db, collection, owner, post)
-    with hub.storage.reading() as db:
-        first, last = db.execute(text("SELECT min(seq), max(seq) FROM hub_object")).one()
-        for name, reader, visible in (("99 %", most, size * 99 // 100), ("1 %", few, size // 100)):
+def measure_size(data: Path, url: str | None, size: int) -> None:
+    """Fill a hub, one object in a hundred for one member and the rest for another; time pages as these get them."""
+    tokens, first, last = fill(data, url, size)
+    with running(data, url) as (port, pid):
+        for name, visible in (("most", size * 99 // 100), ("few", size // 100)):
+            served = Served(port, (pid,), OBJECTS, f"Bearer {tokens[name]}")
             for length in (50, 1000):
                 if visible < 2 * length:
                     continue
-                times = []
-                for place in range(100):  # spread over the first half, so that every page is full
-                    begun = time.perf_counter()
-                    after = first + (last - first) * place // 200
-                    page = read_joined(db, 1, reader.number, Filter(), after=after, limit=length)
-                    times.append((time.perf_counter() - begun) * 1000)
-                    assert page.count == length  # noqa: S101 - else it is no full page
-                line = f"p50 {sorted(times)[50]:6.2f}, p90 {sorted(times)[90]:6.2f} ms"
-                print(f"size   {size:9,} objects, {name:>4} visible, pages of {length:5,}: {line}")
+                moments = [first + (last - first) * place // 400 for place in range(200)]  # so that every page is full
+                asked = [(f"?limit={length}&added_after={added_text(moment)}", None) for moment in moments]
+                run_load(served, 1, asked[:50], "GET")
+                load = run_load(served, 1, asked, "GET")
+                line = f"p50 {load.at(0.5):5.2f}, p90 {load.at(0.9):5.2f} ms"
+                print(f"size   {size:9,} objects, {visible:7,} visible, pages of {length:5,}: {line}")
+
+
+def fill(data: Path, url: str | None, size: int) -> tuple[dict[str, str], int, int]:
+    """Fill a hub; return the tokens of its readers, and the first and the last moment of its objects."""
+    with open_hub(data, url) as hub:
+        with hub.storage.writing() as db:
+            owner, few, most = (add_member(db, name, "member", hub.storage.now()) for name in ("owner", "few", "most"))
+            tokens = {one.name: make_token(db, one, hub.storage.now()) for one in (few, most)}
+        fast = Intake(hub.storage, _Anything())
+        for start in range(0, size, 5000):
+            batch = [
+                json.dumps(an_object(n, few if n % 100 == 0 else most)).encode()
+                for n in range(start, min(start + 5000, size))
+            ]
+            post = fast.inspect(batch)
+            with hub.storage.writing() as db:
+                collection = find_collection(db, "shared")
+                assert collection is not None  # noqa: S101 - every hub has it
+                fast.store(db, collection, owner, post)
+        with hub.storage.reading() as db:
+            first, last = db.execute(text("SELECT min(seq), max(seq) FROM hub_object")).one()
+    return tokens, first, last
 
 
 class _Anything:
@@ -190,14 +198,9 @@ class _Anything:
         return []
 
 
-def _members(hub: Hub) -> tuple[Member, Member, Member]:
-    with hub.storage.writing() as db:
-        return tuple(add_member(db, name, "member", hub.storage.now()) for name in ("owner", "few", "most"))  # type: ignore[return-value]
-
-
-def run_load(served: Served, clients: int, bodies: list[Any], method: str, query: str) -> Load:
-    """Send requests from several clients at once."""
-    waiting = list(bodies)
+def run_load(served: Served, clients: int, requests: Sequence[tuple[str, bytes | None]], method: str) -> Load:
+    """Send requests, each a query and a body, from several clients at once."""
+    waiting = list(requests)
     each: list[float] = []
     statuses: Counter[int] = Counter()
     headers = {"Authorization": served.authorization, "Accept": TAXII, "Content-Type": TAXII}
@@ -207,7 +210,7 @@ def run_load(served: Served, clients: int, bodies: list[Any], method: str, query
         read = bytearray(2**20)  # the same again and again: the client shall take as little of the machine as it can
         while True:
             try:
-                body = waiting.pop()
+                query, body = waiting.pop()
             except IndexError:
                 return
             begun = time.perf_counter()
@@ -221,8 +224,8 @@ def run_load(served: Served, clients: int, bodies: list[Any], method: str, query
     cpu, begun = served.cpu_s(), time.perf_counter()
     together(clients, work)
     load = Load(time.perf_counter() - begun, served.cpu_s() - cpu, each)
-    if statuses[200] + statuses[202] != len(bodies):
-        raise SystemExit(f"not all were answered: {dict(statuses)} of {len(bodies)}")
+    if statuses[200] + statuses[202] != len(requests):
+        raise SystemExit(f"not all were answered: {dict(statuses)} of {len(requests)}")
     return load
 
 
@@ -265,15 +268,25 @@ def an_object(number: int, reader: Member | None = None) -> dict[str, Any]:
 @contextlib.contextmanager
 def serving(data: Path, url: str | None) -> Iterator[Served]:
     """Yield a hub with one member; it is gone afterwards."""
-    where = ["--data-dir", str(data), "--json", *(["--database-url", url] if url else [])]
-    made = json.loads(subprocess.check_output([*HUB, "member", "add", "bench", *where]))
-    with subprocess.Popen([*HUB, "serve", "--port", "0", *where], stdout=subprocess.PIPE, text=True) as process:
+    made = json.loads(subprocess.check_output([*HUB, "member", "add", "bench", *_where(data, url)]))
+    with running(data, url) as (port, pid):
+        yield Served(port, (pid,), OBJECTS, f"Bearer {made['token']}")
+
+
+@contextlib.contextmanager
+def running(data: Path, url: str | None) -> Iterator[tuple[int, int]]:
+    """Yield port and process of the service."""
+    command = [*HUB, "serve", "--port", "0", *_where(data, url)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
-            port = json.loads(process.stdout.readline())["port"]
-            yield Served(port, (process.pid,), OBJECTS, f"Bearer {made['token']}")
+            yield json.loads(process.stdout.readline())["port"], process.pid
         finally:
             process.terminate()
+
+
+def _where(data: Path, url: str | None) -> list[str]:
+    return ["--data-dir", str(data), "--json", *(["--database-url", url] if url else [])]
 
 
 def _options() -> argparse.Namespace:
