@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tests.deploy.gateways import dev_gateway
 from tests.deploy.peers import ACTIONS, EVENTS, Gate, free_port, model
-from tests.enforcement.serving.process import STILLWATCH, serving
+from tests.enforcement.serving.process import serving
+from tests.processes import STILLWATCH
 
 
 def test_the_client_sees_what_was_decided_and_a_lost_service_frees_nobody_who_was_refused(tmp_path: Path) -> None:

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.contract.test_stix_peers import all_that_we_publish
 from tests.hub.process import Served, add_member, serving
-from tests.hub.site import SHARED, indicator, newer
+from tests.hub.site import SHARED, address, indicator, newer
+from tests.hub.taxii.test_interoperability import CASES
+
+from stillwatch.sharing.objects.extensions import SHARING
 
 PEER = Path(__file__).parents[2] / ".peers" / "stix" / "bin" / "python"
 pytestmark = pytest.mark.skipif(
@@ -139,6 +143,39 @@ print(json.dumps([*good, poll["response"]["objects"][:1]]))
     )
     assert told[:5] == [True] * 5
     assert told[5]
+
+
+def for_everyone(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an object that names its owner, for all members."""
+    told = json.loads(json.dumps(item))
+    sharing = told.get("extensions", {}).get(SHARING, {})
+    for name in ("anonymous", "recipients"):
+        sharing.pop(name, None)
+    return dict(told)
+
+
+def test_stix2_validator_on_everything_that_is_served(tmp_path: Path) -> None:
+    token = add_member(tmp_path, "north")
+    posted = [*CASES.values(), *map(for_everyone, all_that_we_publish()), address()]
+    with serving(tmp_path, "--max-page", "10") as served:
+        status = served.post(token, posted).json
+        told = Place(served, token, tmp_path).run(
+            CLIENT
+            + """
+from stix2validator import ValidationOptions, validate_instance
+options = ValidationOptions(version="2.1")
+errors, count = {}, 0
+for page in as_pages(shared.get_objects, per_request=10, version="all"):
+    for one in page["objects"]:
+        count += 1
+        found = [str(error) for error in validate_instance(one, options).errors]
+        if found:
+            errors[one["id"]] = found
+print(json.dumps([count, errors]))
+"""
+        )
+    assert status.get("failures", []) == []
+    assert told == [len(posted), {}]
 
 
 def test_a_member_in_its_own_words(place: Place) -> None:

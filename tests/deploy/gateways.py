@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.deploy.peers import free_port, wait_for
-from tests.enforcement.serving.process import STILLWATCH, Served
+from tests.enforcement.serving.process import Served
+from tests.processes import STILLWATCH
 
 REPOSITORY = Path(__file__).parents[2]
 DEPLOY = REPOSITORY / "deploy"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from tests.deploy import answers
-from tests.enforcement.serving.process import Reply, Served, request
+from tests.enforcement.serving.process import Served
+from tests.processes import Reply, request
 
 ACTIONS = {"allow": 200, "watch": 200, "degrade": 200, "throttle": 429, "challenge": 403, "block": 403}
 """The status that a client sees for each action."""

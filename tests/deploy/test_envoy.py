@@ -15,7 +15,8 @@ import pytest
 from tests.deploy.answers import THOUGHT, WORDS
 from tests.deploy.gateways import ENVOY, envoy
 from tests.deploy.peers import ACTIONS, EVENTS, Upstream, until, watched_model
-from tests.enforcement.serving.process import Reply, Served, request, serving
+from tests.enforcement.serving.process import Served, serving
+from tests.processes import Reply, request
 
 from stillwatch.enforcement.ask import key_hash
 

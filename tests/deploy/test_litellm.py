@@ -12,7 +12,8 @@ import pytest
 from tests.deploy.answers import THOUGHT, WORDS
 from tests.deploy.gateways import LITELLM, litellm
 from tests.deploy.peers import ACTIONS, Upstream, free_port, until, watched_model
-from tests.enforcement.serving.process import Reply, Served, request, serving
+from tests.enforcement.serving.process import Served, serving
+from tests.processes import Reply, request
 
 pytestmark = [
     pytest.mark.skipif(not LITELLM.exists(), reason="NO LITELLM: `make peers` installs it to test deploy/litellm"),

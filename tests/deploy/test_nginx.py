@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.deploy.gateways import NGINX, nginx
 from tests.deploy.peers import ACTIONS, EVENTS, Gate, Model, free_port, model, watched_model
-from tests.enforcement.serving.process import request, serving
+from tests.enforcement.serving.process import serving
+from tests.processes import request
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="NO NGINX: install nginx to test deploy/nginx")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.deploy.gateways import DEPLOY, ENVOY, HAPROXY, NGINX, haproxy, running
 from tests.deploy.peers import free_port, model, wait_for
-from tests.enforcement.serving.process import Reply, request
+from tests.processes import Reply, request
 
 SAID = ("200", "401", "403", "429", "302", "500", "503", "hangs", "dead")
 """What the service answers, or does instead."""

@@ -1,27 +1,16 @@
 """A real `stillwatch hub serve`, and what its members ask of it."""
 
 import contextlib
-import http.client
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.hub.site import SHARED, TAXII
+from tests.processes import STILLWATCH, Reply, request, started
 
-HUB = [str(Path(sys.executable).with_name("stillwatch")), "hub"]
-
-
-class Reply(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
+HUB = (STILLWATCH, "hub")
 
 
 class Served(NamedTuple):
@@ -33,13 +22,8 @@ class Served(NamedTuple):
     def ask(
         self, token: str, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        with contextlib.closing(connection):
-            sent = {"Authorization": f"Bearer {token}", "Accept": TAXII, "Content-Type": TAXII, **(headers or {})}
-            data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-            connection.request(method, path, data, sent)
-            answer = connection.getresponse()
-            return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        sent = {"Authorization": f"Bearer {token}", "Accept": TAXII, "Content-Type": TAXII, **(headers or {})}
+        return request(self.port, method, path, body, sent)
 
     def post(self, token: str, objects: list[Any]) -> Reply:
         return self.ask(token, "POST", f"{SHARED}/objects/", {"objects": objects})
@@ -71,14 +55,6 @@ def add_member(data: Path, name: str, *options: str) -> str:
 @contextlib.contextmanager
 def serving(data: Path, *options: str) -> Iterator[Served]:
     """Yield a hub on a free port; it is gone afterwards."""
-    command = [*HUB, "serve", "--data-dir", str(data), "--port", "0", "--json", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                assert process.stderr is not None
-                raise AssertionError(process.stderr.read())
-            yield Served(process, json.loads(line)["port"])
-        finally:
-            process.kill()
+    command = [*HUB, "serve", "--data-dir", data, "--port", "0", "--json", *options]
+    with started(*command) as (process, told):
+        yield Served(process, told["port"])

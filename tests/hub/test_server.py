@@ -14,7 +14,7 @@ from tests.hub.process import add_member, run, serving
 from tests.hub.site import SHARED, Site, indicator
 
 from stillwatch.errors import UsageError
-from stillwatch.hub.server import Setup, alone, serve
+from stillwatch.hub.server import Setup, serve
 from stillwatch.transparency.verify import verify_log
 
 
@@ -50,16 +50,6 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours(tmp_path: Path) ->
             serve(Setup(tmp_path / "two", port=served.port), print)
         with pytest.raises(UsageError, match="nothing can listen"):
             serve(Setup(tmp_path / "two", host="192.0.2.1", port=0), print)
-
-
-def test_a_directory_is_one_process_s(tmp_path: Path) -> None:
-    with alone(tmp_path), pytest.raises(UsageError, match="in use"), alone(tmp_path):
-        pass
-
-
-def test_a_directory_in_which_nothing_can_be_written() -> None:
-    with pytest.raises(UsageError, match="nothing can be written"), alone(Path("/proc/self")):
-        pass
 
 
 def test_options_and_removal_of_a_member_while_it_runs(tmp_path: Path) -> None:

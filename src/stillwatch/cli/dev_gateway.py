@@ -27,7 +27,7 @@ def dev_gateway(
     from stillwatch.enforcement.gateways.client import Client
     from stillwatch.enforcement.gateways.dev_gateway import run
     from stillwatch.enforcement.gateways.upstream import Upstream
-    from stillwatch.enforcement.listening import HOST
+    from stillwatch.listening import HOST
 
     def started(taken: int) -> None:
         if as_json:

@@ -63,8 +63,9 @@ def serve(
     Example: stillwatch hub serve --data-dir /var/lib/stillwatch-hub --public-url https://hub.example
     """
     from stillwatch.hub.hub import Limits
-    from stillwatch.hub.server import HOST, Setup
+    from stillwatch.hub.server import Setup
     from stillwatch.hub.server import serve as run
+    from stillwatch.listening import HOST
 
     if _ROOT.fullmatch(api_root) is None or api_root in _TAKEN:
         raise UsageError(f"{api_root!r} cannot name an API root", hint="--api-root with small letters and digits")

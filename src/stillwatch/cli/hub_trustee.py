@@ -29,8 +29,8 @@ def split(
     """
     import msgspec
 
+    from stillwatch.data_dir import alone
     from stillwatch.hub.api.holder import split as divide
-    from stillwatch.hub.server import alone
 
     with alone(data_dir):
         epochs = divide(data_dir, out, url)
@@ -55,8 +55,9 @@ def serve(
     Example: stillwatch hub trustee serve --data-dir /var/lib/trustee
     """
     from stillwatch.hub.app import make_trustee_app
-    from stillwatch.hub.server import HOST, Setup
+    from stillwatch.hub.server import Setup
     from stillwatch.hub.server import serve as run
+    from stillwatch.listening import HOST
 
     if host != HOST:
         typer.echo("stillwatch: tokens travel in the clear without TLS in front of this address", err=True)

@@ -40,11 +40,11 @@ def serve(
 
     Example: stillwatch serve --data-dir /var/lib/stillwatch --verdicts out/today/verdicts.jsonl --mode enforce
     """
-    from stillwatch.enforcement.listening import HOST
     from stillwatch.enforcement.policy.load import load_policy, standard_policy
     from stillwatch.enforcement.service import Setup, SharedStore
     from stillwatch.enforcement.serving.server import Ports
     from stillwatch.enforcement.serving.server import serve as run
+    from stillwatch.listening import HOST
     from stillwatch.records.registry import load_registry
 
     if mode not in {"shadow", "enforce"}:

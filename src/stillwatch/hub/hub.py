@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import URL
 
-from stillwatch.errors import Location, UsageError
+from stillwatch.data_dir import make_data_dir
+from stillwatch.errors import UsageError
 from stillwatch.hub.collections import make_collections
 from stillwatch.hub.intake import Intake
 from stillwatch.hub.members import HUB, add_member, find_member
@@ -47,21 +48,6 @@ class Hub(NamedTuple):
     root: str = "exchange"
     title: str = "stillwatch hub"
     limits: Limits = Limits()
-
-
-def make_data_dir(data_dir: Path) -> None:
-    """Make a directory for its owner alone, unless it is there.
-
-    Raises:
-        UsageError: it cannot be made.
-    """
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise UsageError(
-            f"the data directory cannot be made: {reason or 'no such name'}", where=Location(str(data_dir))
-        ) from error
 
 
 def check_hub(data_dir: Path, url: str | URL | None = None) -> None:

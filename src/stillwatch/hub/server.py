@@ -1,8 +1,6 @@
 """Runs a hub: one process, one event loop."""
 
 import contextlib
-import errno
-import fcntl
 import gc
 import signal
 import socket
@@ -12,21 +10,20 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import IO, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from stillwatch.errors import Location, UsageError
+from stillwatch.data_dir import alone
 from stillwatch.hub.app import make_app
 from stillwatch.hub.auth import Authenticator, Provider
-from stillwatch.hub.hub import Hub, Limits, make_data_dir, open_hub
+from stillwatch.hub.hub import Hub, Limits, open_hub
 from stillwatch.hub.publisher import Publisher
+from stillwatch.listening import HOST, listen
 
-HOST = "127.0.0.1"
 PORT = 8380
-_BACKLOG = 2048
 _KEEP_ALIVE_S = 90
 _STOP_S = 5
 Application = Callable[[Hub, Authenticator, str | None], Starlette]
@@ -66,7 +63,7 @@ def serve(setup: Setup, started: Callable[[int], None], application: Application
         StillwatchError: the data cannot be opened.
     """
     with contextlib.ExitStack() as until_the_end:
-        listening = until_the_end.enter_context(contextlib.closing(_listen(setup.host, setup.port)))
+        listening = until_the_end.enter_context(contextlib.closing(listen(setup.port, host=setup.host)))
         until_the_end.enter_context(alone(setup.data_dir))
         opened = open_hub(setup.data_dir, setup.database_url, time.time, root=setup.root, limits=setup.limits)
         hub = until_the_end.enter_context(opened)
@@ -105,29 +102,6 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def alone(data_dir: Path) -> Iterator[None]:
-    """Hold a data directory against a second process; the lock goes with the process, however it ends.
-
-    Raises:
-        UsageError: it is in use, or it cannot be made.
-    """
-    make_data_dir(data_dir)
-    with _lock_file(data_dir / "lock") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"{data_dir} is in use by another process", hint="give each its own --data-dir") from error
-        yield
-
-
-def _lock_file(path: Path) -> IO[str]:
-    try:
-        return path.open("w")
-    except OSError as error:
-        raise UsageError(f"nothing can be written here: {error.strerror}", where=Location(str(path))) from error
-
-
-@contextlib.contextmanager
 def _publishing(publisher: Publisher) -> Iterator[None]:
     running = threading.Thread(target=publisher.run, name="publisher")
     running.start()
@@ -136,19 +110,6 @@ def _publishing(publisher: Publisher) -> Iterator[None]:
     finally:
         publisher.end()
         running.join()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), backlog=_BACKLOG, family=_family(host))
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise UsageError(f"port {port} is taken", hint="give another one with --port") from error
-        raise UsageError(f"nothing can listen on {host}", hint="--host takes an address of this machine") from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.deploy.peers import EVENTS, model
 from tests.enforcement.gateways.fakes import Service, client
-from tests.enforcement.serving.process import Reply, request
+from tests.processes import Reply, request
 
 from stillwatch.enforcement.gateways.dev_gateway import run
 from stillwatch.enforcement.gateways.upstream import Upstream
-from stillwatch.enforcement.listening import listen
 from stillwatch.errors import UsageError
+from stillwatch.listening import listen
 
 
 @pytest.fixture(autouse=True)

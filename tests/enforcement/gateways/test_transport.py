@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from tests.enforcement.gateways.fakes import answering
-from tests.enforcement.serving.process import request, serving
+from tests.enforcement.serving.process import serving
+from tests.processes import request
 
 from stillwatch.enforcement.gateways.client import Client
 from stillwatch.enforcement.gateways.transport import Answer, HttpTransport, base_url

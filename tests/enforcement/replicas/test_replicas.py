@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from tests.enforcement.factories import rule
 from tests.enforcement.replicas.store import SharedStore, needs_store, shared_store
-from tests.enforcement.serving.process import Served, request, serving
+from tests.enforcement.serving.process import Served, serving
+from tests.processes import request
 
 pytestmark = needs_store
 REPLICAS = 4

@@ -1,25 +1,12 @@
 """A real `stillwatch serve`, and a client for it."""
 
 import contextlib
-import http.client
-import json
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
-
-
-class Reply(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
+from tests.processes import STILLWATCH, Reply, request, started
 
 
 class Served(NamedTuple):
@@ -44,42 +31,9 @@ class Served(NamedTuple):
         assert self.admin("PUT", f"/v1/verdicts/{account}", {**verdict, **more}).status == 200
 
 
-def request(port: int, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    with contextlib.closing(connection):
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection.request(method, path, data, dict(headers or {}))
-        answer = connection.getresponse()
-        return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
-
-
 @contextlib.contextmanager
 def serving(data: Path, *options: str) -> Iterator[Served]:
     """Yield a service on a free port, in mode enforce; it is gone afterwards."""
-    command = [
-        STILLWATCH,
-        "serve",
-        "--data-dir",
-        data,
-        "--port",
-        "0",
-        "--spop-port",
-        "0",
-        "--grpc-port",
-        "0",
-        "--mode",
-        "enforce",
-        "--json",
-        *options,
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                assert process.stderr is not None
-                raise AssertionError(process.stderr.read())
-            told = json.loads(line)
-            yield Served(process, told["port"], told["spop_port"], told["grpc_port"], data)
-        finally:
-            process.kill()
+    where = ("--data-dir", data, "--port", "0", "--spop-port", "0", "--grpc-port", "0")
+    with started(STILLWATCH, "serve", *where, "--mode", "enforce", "--json", *options) as (process, told):
+        yield Served(process, told["port"], told["spop_port"], told["grpc_port"], data)

@@ -6,7 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.enforcement.serving.process import STILLWATCH, Served, request, serving
+from tests.enforcement.serving.process import Served, serving
+from tests.processes import STILLWATCH, request
 
 from stillwatch.enforcement.record.ledger import verify
 from stillwatch.enforcement.serving.server import admin_token

@@ -15,7 +15,7 @@ from stillwatch.enforcement.asgi import Scope
 from stillwatch.enforcement.gateways.asgi import Stillwatch
 from stillwatch.enforcement.gateways.client import Client
 from stillwatch.enforcement.gateways.upstream import Upstream
-from stillwatch.enforcement.listening import listen
+from stillwatch.listening import listen
 
 _LAST_WORDS_S = 2
 

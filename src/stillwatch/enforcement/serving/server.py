@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import gc
 import logging
 import os
@@ -11,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -20,7 +19,7 @@ from typing import NamedTuple, NoReturn
 import uvicorn
 import uvloop
 
-from stillwatch.enforcement.listening import listen
+from stillwatch.data_dir import alone
 from stillwatch.enforcement.replicas.replica import Replica
 from stillwatch.enforcement.service import Service, Setup, SharedStore
 from stillwatch.enforcement.serving.envoy.listener import Envoys
@@ -28,7 +27,7 @@ from stillwatch.enforcement.serving.front import Front
 from stillwatch.enforcement.serving.haproxy import Agent
 from stillwatch.enforcement.serving.http import Gateway
 from stillwatch.enforcement.serving.people import people
-from stillwatch.errors import UsageError
+from stillwatch.listening import listen
 
 TOKEN_FILE = "admin-token"  # noqa: S105 - the file's name
 _TICK_S = 0.25
@@ -80,7 +79,7 @@ def serve(setup: Setup, ports: Ports, token: str | None, started: Callable[[Port
     with contextlib.ExitStack() as open_until_the_end:
         for one in listening:
             open_until_the_end.enter_context(contextlib.closing(one))
-        open_until_the_end.enter_context(_alone(setup.data_dir))
+        open_until_the_end.enter_context(alone(setup.data_dir))
         sys.setswitchinterval(_SWITCH_S)
         service = Service(setup, time.time, ThreadPoolExecutor(1, "aside"))
         with contextlib.closing(service):
@@ -110,18 +109,6 @@ def _http(app: Gateway) -> uvicorn.Server:
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
-    """Hold a data directory against a second process; the lock goes with the process, however it ends."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"{data_dir} is in use by another process", hint="give each its own --data-dir") from error
-        yield
 
 
 def _replica(service: Service, shared: SharedStore | None) -> Replica | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from stillwatch.data_dir import make_data_dir
 from stillwatch.errors import InputRejectedError, Location, UsageError
 from stillwatch.files import replace_file
-from stillwatch.hub.hub import make_data_dir
 from stillwatch.sharing.matching.epochs import EPOCH_ID, PublishedEpoch
 from stillwatch.sharing.matching.key_ring import Epoch, KeyRing, load_ring, new_ring, save_ring
 from stillwatch.sharing.matching.keys import read_key

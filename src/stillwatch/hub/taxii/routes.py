@@ -1,10 +1,12 @@
 """The operations of TAXII 2.1."""
 
+import msgspec
+
 from stillwatch.hub.collections import Collection, find_collection, list_collections
 from stillwatch.hub.http import TAXII, Answer, Call, Handler, HubError, json_answer
 from stillwatch.hub.hub import Hub
 from stillwatch.hub.members import Member
-from stillwatch.hub.operations import Operation
+from stillwatch.hub.operations import Operation, Parameter
 from stillwatch.hub.statuses import find
 from stillwatch.hub.taxii import query, resources
 from stillwatch.hub.taxii.negotiate import check_accept
@@ -21,81 +23,57 @@ def operations(hub: Hub) -> list[Operation]:
     item = one + "/objects/{object_id}"
     matched = (query.VERSIONS, query.SPECS)
     wide = (*_PAGED, query.IDS, query.TYPES, *matched)
-    read = (406,)
-    asked = (400, 406)
-    taken = (400, 406, 413, 415, 422)
-    envelope = resources.Envelope
-    rows: list[tuple[str, str, str, Handler, dict[str, object]]] = [
-        ("/taxii2/", "get", "Discovery.", plain.discovery, {"answers": ((200, resources.Discovery),), "errors": read}),
-        (f"{root}/", "get", "The API root.", plain.root, {"answers": ((200, resources.ApiRoot),), "errors": read}),
-        (
-            root + "/status/{status_id}/",
-            "get",
-            "What became of a post of one's own.",
-            plain.status,
-            {"answers": ((200, resources.Status),), "errors": read},
+    return [
+        _read("/taxii2/", "Discovery.", plain.discovery, resources.Discovery),
+        _read(f"{root}/", "The API root.", plain.root, resources.ApiRoot),
+        _read(root + "/status/{status_id}/", "What became of a post of one's own.", plain.status, resources.Status),
+        _read(f"{root}/collections/", "All collections.", plain.collections, resources.Collections),
+        _read(f"{one}/", "One collection.", plain.collection, resources.CollectionResource),
+        _read(f"{one}/objects/", "Objects, in the order in which they were added.", objects.page, resources.Page, wide),
+        _read(f"{item}/", "One object.", objects.one, resources.Page, (*_PAGED, *matched)),
+        _read(
+            f"{item}/versions/",
+            "The versions of one object.",
+            objects.versions,
+            resources.Versions,
+            (*_PAGED, query.SPECS),
         ),
-        (
-            f"{root}/collections/",
-            "get",
-            "All collections.",
-            plain.collections,
-            {"answers": ((200, resources.Collections),), "errors": read},
-        ),
-        (
-            f"{one}/",
-            "get",
-            "One collection.",
-            plain.collection,
-            {"answers": ((200, resources.CollectionResource),), "errors": read},
-        ),
-        (
-            f"{one}/objects/",
-            "get",
-            "Objects, in the order in which they were added.",
-            objects.page,
-            {"answers": ((200, resources.Page),), "errors": asked, "query": wide},
-        ),
-        (
+        _read(f"{one}/manifest/", "What there is, without the objects.", objects.manifest, resources.Manifest, wide),
+        Operation(
             f"{one}/objects/",
             "post",
             "Add objects. What is wrong with one of them stands in the status, and spoils none of the others.",
-            objects.add,
-            {"body": envelope, "answers": ((202, resources.Status),), "errors": taken},
+            _negotiated(objects.add),
+            media_type=TAXII,
+            body=resources.Envelope,
+            answers=((202, resources.Status),),
+            errors=(400, 406, 413, 415, 422),
         ),
-        (
-            f"{item}/",
-            "get",
-            "One object.",
-            objects.one,
-            {"answers": ((200, resources.Page),), "errors": asked, "query": (*_PAGED, *matched)},
-        ),
-        (
+        Operation(
             f"{item}/",
             "delete",
             "Delete one's own object: all versions, or those that match.",
-            objects.delete,
-            {"errors": asked, "query": matched},
-        ),
-        (
-            f"{item}/versions/",
-            "get",
-            "The versions of one object.",
-            objects.versions,
-            {"answers": ((200, resources.Versions),), "errors": asked, "query": (*_PAGED, query.SPECS)},
-        ),
-        (
-            f"{one}/manifest/",
-            "get",
-            "What there is, without the objects.",
-            objects.manifest,
-            {"answers": ((200, resources.Manifest),), "errors": asked, "query": wide},
+            _negotiated(objects.delete),
+            media_type=TAXII,
+            errors=(400, 406),
+            query=matched,
         ),
     ]
-    return [
-        Operation(path, method, summary, _negotiated(handler), media_type=TAXII, **more)  # type: ignore[arg-type]
-        for path, method, summary, handler, more in rows
-    ]
+
+
+def _read(
+    path: str, summary: str, handler: Handler, answer: type[msgspec.Struct], asked: tuple[Parameter, ...] = ()
+) -> Operation:
+    return Operation(
+        path,
+        "get",
+        summary,
+        _negotiated(handler),
+        media_type=TAXII,
+        answers=((200, answer),),
+        errors=(400, 406) if asked else (406,),
+        query=asked,
+    )
 
 
 def _negotiated(handler: Handler) -> Handler:

@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 
 from stillwatch.enforcement.asgi import MOST_BYTES
-from stillwatch.enforcement.listening import HOST
 from stillwatch.enforcement.serving.envoy.authorization import check
 from stillwatch.enforcement.serving.envoy.authorization_pb2 import CheckResponse
 from stillwatch.enforcement.serving.envoy.headers import MessageError
@@ -15,6 +14,7 @@ from stillwatch.enforcement.serving.envoy.processing import Conversation
 from stillwatch.enforcement.serving.envoy.processing_pb2 import ProcessingResponse
 from stillwatch.enforcement.serving.front import Front
 from stillwatch.errors import UsageError
+from stillwatch.listening import HOST
 
 AUTHORIZATION = "envoy.service.auth.v3.Authorization"
 PROCESSING = "envoy.service.ext_proc.v3.ExternalProcessor"
