@@ -70,10 +70,6 @@ class Postgres:
         self._process.wait()
         (self._directory / "data" / "postmaster.pid").unlink(missing_ok=True)
 
-    def stop(self) -> None:
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait()
-
     def url(self, database: str) -> str:
         return f"postgresql://hub@127.0.0.1:{self._port}/{database}"
 
@@ -98,4 +94,4 @@ def running_postgres() -> Iterator[Postgres]:
         try:
             yield server
         finally:
-            server.stop()
+            server.kill()  # nothing in it is wanted any more, and to stop it in order takes long
