@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from stillwatch.hub.storage import schema
+from stillwatch.hub.storage.parts import insert_rows
 from stillwatch.hub.storage.schema import DEPENDS, EVERYONE, LATEST, SUPERSEDED
 
 _AT_ONCE = 500
@@ -103,7 +104,7 @@ def clear(db: Connection, collection: int, versions: Iterable[Version]) -> None:
 
 def write(db: Connection, collection: int, groups: Iterable[Sequence[Version]]) -> None:
     """Write who may see the versions of objects, one group for each object; nothing of them may be written yet."""
-    rows = [
+    rows = (
         {
             "collection": collection,
             "reader": reader,
@@ -114,6 +115,5 @@ def write(db: Connection, collection: int, groups: Iterable[Sequence[Version]]) 
         }
         for group in groups
         for one, reader, standing in standings_of(group)
-    ]
-    if rows:
-        db.execute(schema.audience.insert(), rows)
+    )
+    insert_rows(db, schema.audience, rows)
