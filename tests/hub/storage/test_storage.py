@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, func, select, text
+from sqlalchemy.exc import InternalError
 from tests.hub.postgres import Postgres
 from tests.hub.site import NOW, indicator, open_site
 
@@ -121,3 +122,34 @@ def test_postgresql_plans_anew_as_the_hub_grows(tmp_path: Path, postgres: Postgr
             with site.hub.storage.reading() as db:
                 known = db.execute(text("SELECT reltuples FROM pg_class WHERE relname = 'hub_object'")).scalar_one()
             assert posted < 3 or known >= 100 * (posted - 1) / 2.5
+
+
+def test_a_block_that_reads_sees_one_moment_and_writes_nothing(tmp_path: Path, postgres: Postgres) -> None:
+    with contextlib.closing(opened(tmp_path, postgres.new_database())) as storage:
+        count = select(func.count()).select_from(schema.leaf)
+        with storage.reading() as db:
+            assert db.scalar(count) == 0
+            other = threading.Thread(target=lambda: add_leaf(storage))
+            other.start()
+            other.join()
+            assert db.scalar(count) == 0
+        with storage.reading() as db:
+            assert db.scalar(count) == 1
+        with pytest.raises(InternalError, match="read-only"), storage.reading() as db:
+            db.execute(schema.leaf.delete())
+
+
+def add_leaf(storage: Storage) -> None:
+    with storage.writing() as db:
+        storage.audit(db, "a")
+
+
+def test_options_of_the_url_are_kept(tmp_path: Path, postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with contextlib.closing(opened(tmp_path, url)) as storage, storage.writing() as db:
+        db.execute(text("CREATE SCHEMA lab"))
+    with contextlib.closing(opened(tmp_path, f"{url}?options=-csearch_path%3Dlab")) as storage:
+        add_leaf(storage)
+        with storage.reading() as db:
+            assert db.scalar(text("SELECT count(*) FROM lab.hub_leaf")) == 1
+            assert db.scalar(text("SELECT current_schema()")) == "lab"

@@ -15,6 +15,7 @@ WRITES = {"stillwatch_writes": True}
 """Execution options of a connection that is going to write."""
 _POOL, _OVERFLOW = 8, 32
 _WAIT_S = 10
+_ONLY_READS = r"-c default_transaction_isolation=repeatable\ read -c default_transaction_read_only=on"
 
 
 def sqlite_url(data_dir: Path) -> URL:
@@ -43,17 +44,27 @@ def open_engine(url: str | URL) -> Engine:
     raise UsageError(f"a hub cannot keep its data in {name}", hint="leave --database-url out, or postgresql://…")
 
 
-def _open_postgresql(url: URL) -> Engine:
+def open_reader(url: str | URL) -> Engine | None:
+    """Return an engine for PostgreSQL whose transactions only read, in one snapshot each; None where all do that."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return None
+    return _open_postgresql(parsed, _ONLY_READS)
+
+
+def _open_postgresql(url: URL, more: str = "") -> Engine:
     try:
         from stillwatch.hub.storage.binary import CURSORS  # noqa: PLC0415 - the driver is an extra
     except ImportError as error:
         raise UsageError("PostgreSQL needs a driver", hint='pip install "stillwatch[postgresql]"') from error
+    given = url.query.get("options", "")  # as the schema in which the tables are
+    options = {"options": f"{given} {more}"} if more else {}
     return sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=_POOL,
         max_overflow=_OVERFLOW,
         pool_timeout=_WAIT_S,
-        connect_args={"connect_timeout": _WAIT_S, "application_name": "stillwatch hub", **CURSORS},
+        connect_args={"connect_timeout": _WAIT_S, "application_name": "stillwatch hub", **options, **CURSORS},
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from stillwatch.errors import RemoteError, UsageError
 from stillwatch.hub.storage import schema
-from stillwatch.hub.storage.engine import WRITES, open_engine
+from stillwatch.hub.storage.engine import WRITES, open_engine, open_reader
 
 Clock = Callable[[], float]
 FORMAT = 1
@@ -43,6 +43,7 @@ class Storage:
 
     def __init__(self, url: str | URL, clock: Clock = time.time) -> None:
         self.engine = open_engine(url)
+        self._reader = open_reader(url) or self.engine
         self.clock = clock
         self._turn = threading.Lock()
         self._here = threading.local()
@@ -57,6 +58,7 @@ class Storage:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        self._reader.dispose()
 
     def now(self) -> float:
         """Return the time (Unix seconds)."""
@@ -78,7 +80,7 @@ class Storage:
         if held is not None:
             yield held
             return
-        with _told_apart(), self.engine.connect() as db, db.begin():
+        with _told_apart(), self._reader.connect() as db, db.begin():
             self._here.db = db
             try:
                 yield db
