@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from tests.hub.postgres import Postgres
 from tests.hub.process import add_member, run, serving
 from tests.hub.site import SHARED, Site, indicator
 
@@ -50,6 +51,17 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours(tmp_path: Path) ->
             serve(Setup(tmp_path / "two", port=served.port), print)
         with pytest.raises(UsageError, match="nothing can listen"):
             serve(Setup(tmp_path / "two", host="192.0.2.1", port=0), print)
+
+
+def test_a_second_hub_on_one_postgresql(tmp_path: Path, postgres: Postgres) -> None:
+    url = ("--database-url", postgres.new_database())
+    with serving(tmp_path / "one", *url):
+        second = run("serve", "--data-dir", tmp_path / "two", "--port", "0", *url)
+    assert second.returncode == 2
+    assert "another hub uses this database" in second.stderr
+    assert "Traceback" not in second.stderr
+    with serving(tmp_path / "two", *url):
+        pass
 
 
 def test_options_and_removal_of_a_member_while_it_runs(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def serve(setup: Setup, started: Callable[[int], None], application: Application
         application: what is served.
 
     Raises:
-        UsageError: the port is taken, or the data directory is in use.
+        UsageError: the port is taken, or the data directory or the database is in use.
         StillwatchError: the data cannot be opened.
     """
     with contextlib.ExitStack() as until_the_end:
@@ -67,6 +67,7 @@ def serve(setup: Setup, started: Callable[[int], None], application: Application
         until_the_end.enter_context(alone(setup.data_dir))
         opened = open_hub(setup.data_dir, setup.database_url, time.time, root=setup.root, limits=setup.limits)
         hub = until_the_end.enter_context(opened)
+        until_the_end.enter_context(hub.storage.alone())
         authenticator = Authenticator(hub.storage, setup.provider, setup.certificate_header)
         app = application(hub, authenticator, setup.public_url)
         until_the_end.enter_context(_publishing(Publisher(hub.storage, hub.log)))

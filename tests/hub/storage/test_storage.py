@@ -153,3 +153,20 @@ def test_options_of_the_url_are_kept(tmp_path: Path, postgres: Postgres) -> None
         with storage.reading() as db:
             assert db.scalar(text("SELECT count(*) FROM lab.hub_leaf")) == 1
             assert db.scalar(text("SELECT current_schema()")) == "lab"
+
+
+def test_a_database_is_one_hub_s_until_it_ends(tmp_path: Path, postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with contextlib.closing(opened(tmp_path, url)) as one, contextlib.closing(opened(tmp_path, url)) as other:
+        for _ in range(2):
+            with one.alone():
+                add_leaf(other)  # a command beside the hub
+                with pytest.raises(UsageError, match="another hub"), other.alone():
+                    pass
+            with other.alone():
+                pass
+
+
+def test_a_file_needs_no_lock_of_its_own(tmp_path: Path) -> None:
+    with contextlib.closing(opened(tmp_path, None)) as one, one.alone(), one.alone():
+        add_leaf(one)

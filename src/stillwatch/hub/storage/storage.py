@@ -24,6 +24,8 @@ FORMAT = 1
 """Version of the tables."""
 _LOCK = 0x5357_4855_4201
 """Number of the advisory lock under which writers of PostgreSQL take turns."""
+_HUB_LOCK = 0x5357_4855_4202
+"""Number of the advisory lock that a running hub holds."""
 _TAKE_TURN = text(
     "SELECT (SELECT pg_relation_size(oid) > 2.0 * relpages * current_setting('block_size')::int"
     " FROM pg_class WHERE oid = to_regclass('hub_object')), pg_advisory_xact_lock(:lock)"
@@ -103,6 +105,28 @@ class Storage:
                 if db.dialect.name == "postgresql" and db.execute(_TAKE_TURN, {"lock": _LOCK}).scalar():
                     db.execute(_LOOK_ANEW)
                 yield db
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold a PostgreSQL against a second hub, which would keep another audit log of the same leaves.
+
+        The lock goes with its connection, so a restart of PostgreSQL ends it. SQLite is held with its directory.
+
+        Raises:
+            UsageError: there is a hub on it already.
+            StoreUnavailableError: the database is lost.
+        """
+        if self.engine.dialect.name != "postgresql":
+            yield
+            return
+        with contextlib.ExitStack() as stack:
+            with _told_apart():
+                db = stack.enter_context(self.engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
+                db.detach()  # so that to close it ends the session, and the lock
+                held = db.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _HUB_LOCK}).scalar_one()
+            if not held:
+                raise UsageError("another hub uses this database", hint="one hub a database: stop it, or give another")
+            yield
 
     def secret(self, purpose: str) -> bytes:
         """Return the hub's own 32 secret bytes for a purpose; the same after a restart."""
