@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, OctKey
+from joserfc.jwk import ECKey, KeySet
 from tests.hub.site import NOW, Site
 
-from stillwatch.errors import UsageError
-from stillwatch.hub.auth import Authenticator, Provider, read_provider
+from stillwatch.hub.auth import Authenticator
 from stillwatch.hub.http import HubError
 from stillwatch.hub.members import add_member, end_tokens, make_token, remove_member
+from stillwatch.hub.oidc import Provider
 
 KEY = ECKey.generate_key("P-256", parameters={"kid": "1"})
 OTHER = ECKey.generate_key("P-256", parameters={"kid": "1"})
@@ -24,7 +24,7 @@ CLAIMS: dict[str, Any] = {"iss": "https://id.example", "aud": "hub", "sub": "nor
 def provider(tmp_path: Path) -> Provider:
     file = tmp_path / "keys.json"
     file.write_text(json.dumps(KeySet([KEY]).as_dict(private=False)), "utf-8")
-    return read_provider("https://id.example", "hub", file)
+    return Provider("https://id.example", "hub", file)
 
 
 def basic(name: str, password: str) -> str:
@@ -142,21 +142,6 @@ def test_a_token_that_is_bound_to_a_certificate(lite: Site, provider: Provider) 
         assert (
             name_of(Authenticator(lite.hub.storage, provider), given, **{"x-client-cert-sha256": CERTIFICATE}) is None
         )
-
-
-@pytest.mark.parametrize("content", ["", "{}", '{"keys": 7}', '{"keys": [{"kty": "RSA"}]}', "[]"])
-def test_a_file_without_keys(tmp_path: Path, content: str) -> None:
-    (tmp_path / "keys.json").write_text(content, "utf-8")
-    with pytest.raises(UsageError):
-        read_provider("i", "a", tmp_path / "keys.json")
-
-
-def test_a_shared_secret_is_no_public_key(tmp_path: Path) -> None:
-    (tmp_path / "keys.json").write_text(json.dumps(KeySet([OctKey.generate_key(256)]).as_dict(private=True)), "utf-8")
-    with pytest.raises(UsageError, match="shared secret"):
-        read_provider("i", "a", tmp_path / "keys.json")
-    with pytest.raises(UsageError):
-        read_provider("i", "a", tmp_path / "absent.json")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import typer
 from stillwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from stillwatch.hub.auth import Provider
+    from stillwatch.hub.oidc import Provider
 
 hub = typer.Typer(help="Run a hub that members share through.", no_args_is_help=True)
 member = typer.Typer(help="Add, list and remove the members of a hub.", no_args_is_help=True)
@@ -94,13 +94,13 @@ def serve(
 
 
 def _provider(issuer: str | None, audience: str | None, jwks: Path | None) -> "Provider | None":
-    from stillwatch.hub.auth import read_provider
+    from stillwatch.hub.oidc import Provider
 
     if issuer is None and audience is None and jwks is None:
         return None
     if issuer is None or audience is None or jwks is None:
         raise UsageError("an OIDC provider is not whole", hint="--oidc-issuer, --oidc-audience and --oidc-jwks")
-    return read_provider(issuer, audience, jwks)
+    return Provider(issuer, audience, jwks)
 
 
 @member.command("add")

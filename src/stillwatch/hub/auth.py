@@ -3,62 +3,15 @@
 import base64
 import binascii
 import hmac
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
-import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
-
-from stillwatch.errors import Location, UsageError
 from stillwatch.hub.http import HubError
 from stillwatch.hub.members import Known, Member, find_subject, find_token
+from stillwatch.hub.oidc import Provider
 from stillwatch.hub.storage.storage import Storage
 
-ALGORITHMS = ("EdDSA", "Ed25519", "ES256", "ES384", "PS256", "RS256")
-"""What a token of an OIDC provider may be signed with: no shared secrets, and never nothing."""
-_LEEWAY_S = 30
 _CHALLENGE = {"www-authenticate": 'Bearer realm="stillwatch hub", Basic realm="stillwatch hub", charset="UTF-8"'}
-
-
-class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """An OIDC provider whose tokens are taken."""
-
-    issuer: str
-    audience: str
-    keys: KeySet
-
-    def claims(self, token: str, now: float) -> dict[str, Any] | None:
-        """Return what a token says, None where it is not one of this provider for this hub, now."""
-        try:
-            read = jwt.decode(token, self.keys, algorithms=list(ALGORITHMS)).claims
-        except (JoseError, ValueError):
-            return None
-        aud = read.get("aud")
-        fits = self.audience == aud or (isinstance(aud, list) and self.audience in aud)
-        ends, begins = read.get("exp"), read.get("nbf", 0)
-        if read.get("iss") != self.issuer or not fits or not _is_time(ends) or not _is_time(begins):
-            return None
-        return read if begins - _LEEWAY_S <= now < ends + _LEEWAY_S else None
-
-
-def read_provider(issuer: str, audience: str, jwks: Path) -> Provider:
-    """Return the provider with the keys of a JWKS file.
-
-    Raises:
-        UsageError: the file is absent or holds no public keys.
-    """
-    try:
-        keys = KeySet.import_key_set(json.loads(jwks.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, JoseError) as error:
-        hint = "the file that the provider's jwks_uri names"
-        raise UsageError("no JWKS can be read", where=Location(str(jwks)), hint=hint) from error
-    if any(key.key_type == "oct" for key in keys.keys):
-        raise UsageError("a JWKS with a shared secret is not taken", where=Location(str(jwks)))
-    return Provider(issuer=issuer, audience=audience, keys=keys)
 
 
 class Authenticator:
@@ -119,7 +72,3 @@ class Authenticator:
             return True
         shown = headers.get(self._certificate_header, "") if self._certificate_header is not None else ""
         return hmac.compare_digest(certificate.rstrip("=").encode(), shown.strip().rstrip("=").encode())
-
-
-def _is_time(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

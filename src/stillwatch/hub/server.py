@@ -18,8 +18,9 @@ from starlette.applications import Starlette
 
 from stillwatch.data_dir import alone
 from stillwatch.hub.app import make_app
-from stillwatch.hub.auth import Authenticator, Provider
+from stillwatch.hub.auth import Authenticator
 from stillwatch.hub.hub import Hub, Limits, open_hub
+from stillwatch.hub.oidc import Provider
 from stillwatch.hub.publisher import Publisher
 from stillwatch.listening import HOST, listen
 
