@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from tests.enforcement.gateways.fakes import Service, client, decision
-from tests.enforcement.serving.asgi import Answer, call
+from tests.enforcement.serving.asgi import call
+from tests.processes import Reply
 
 from stillwatch.enforcement.asgi import MOST_BYTES, Receive, Scope, Send, reply
 from stillwatch.enforcement.ask import key_hash
@@ -51,7 +52,7 @@ def through(
     method: str = "POST",
     headers: Mapping[str, str] | None = None,
     **settings: Any,
-) -> Answer:
+) -> Reply:
     app = Stillwatch(host or Host(), client(service or Service()), lambda _: account, **settings)
     return call(app, method, path, body, headers)
 

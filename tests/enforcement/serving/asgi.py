@@ -3,24 +3,16 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from tests.processes import Reply
 
 from stillwatch.enforcement.asgi import App
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
 def call(
     app: App, method: str, target: str, body: bytes | object = b"", headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> Reply:
     path, _, query = target.partition("?")
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     scope = {
@@ -48,7 +40,7 @@ def call(
 
     asyncio.run(_finish(app, scope, receive, send))
     answered = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], answered, b"".join(part.get("body", b"") for part in sent[1:]))
+    return Reply(sent[0]["status"], answered, b"".join(part.get("body", b"") for part in sent[1:]))
 
 
 async def _finish(app: App, scope: Any, receive: Any, send: Any) -> None:

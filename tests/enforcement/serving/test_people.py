@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 from tests.enforcement.factories import NOW
-from tests.enforcement.serving.asgi import Answer, call
+from tests.enforcement.serving.asgi import call
 from tests.enforcement.serving.conftest import TOKEN
+from tests.processes import Reply
 
 from stillwatch.enforcement.service import Service
 from stillwatch.enforcement.serving.http import Gateway
@@ -15,7 +16,7 @@ VERDICT = {"action": "block", "reason_code": "seen", "reason": "a harvest", "aut
 EXCHANGE = {"exchange_id": "e", "ts": "2026-09-01T10:00:00Z", "account_id": "a", "model": "m", "prompt": "p"}
 
 
-def admin(app: Gateway, method: str, path: str, body: object = b"") -> Answer:
+def admin(app: Gateway, method: str, path: str, body: object = b"") -> Reply:
     return call(app, method, path, body, {"Authorization": f"Bearer {TOKEN}"})
 
 

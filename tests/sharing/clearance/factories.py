@@ -1,15 +1,17 @@
 """A provider with an outbox, bases that counsel adopted, and facts that rules would let leave."""
 
 import datetime as dt
+import json
 from collections.abc import Iterable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from stillwatch.sharing.clearance.basis import Adoption, Adoptions, Bases, standard_bases
 from stillwatch.sharing.clearance.clearing import Clearing
 from stillwatch.sharing.clearance.engine import Engine
-from stillwatch.sharing.clearance.events import Reviewed
-from stillwatch.sharing.clearance.load import Rules, standard_rules
+from stillwatch.sharing.clearance.events import ObjectMade, Pushed, Reviewed
+from stillwatch.sharing.clearance.load import Rules, parse_rules, standard_rules
 from stillwatch.sharing.clearance.model import Fact, Item, Ruling, Terms
 from stillwatch.sharing.clearance.opinions import Opinion
 from stillwatch.sharing.clearance.outbox import Member, Outbox
@@ -126,4 +128,37 @@ def sent_bytes(outbox: Outbox) -> bytes:
     paths = [*(outbox.directory / "objects").rglob("*"), *(outbox.directory / "log").rglob("*")]
     return b"\0".join(str(path.relative_to(outbox.directory)).encode() for path in paths) + b"\0".join(
         path.read_bytes() for path in paths if path.is_file()
+    )
+
+
+def objects_of(outbox: Outbox) -> list[dict[str, Any]]:
+    return [json.loads(bytes_of(outbox, made)) for made in outbox.latest().values()]
+
+
+def bytes_of(outbox: Outbox, made: ObjectMade) -> bytes:
+    found = outbox.object_bytes(made)
+    assert found is not None
+    return found
+
+
+def of_type(outbox: Outbox, kind: str) -> list[dict[str, Any]]:
+    return [body for body in objects_of(outbox) if body["type"] == kind]
+
+
+def push_all(outbox: Outbox, clearing: Any, now_s: float = NOW) -> int:
+    ready, _ = clearing.ready()
+    outbox.record([Pushed(ts=now_s, sha256=one.sha256, hub="h", accepted=True) for one in ready], now_s)
+    return len(ready)
+
+
+def own_rules(change: Any) -> Rules:
+    text = resources.files("stillwatch.sharing.clearance").joinpath("rules.toml").read_text("utf-8")
+    changed = change(text).replace(f'version = "{RULES.version}"', 'version = "own-1"')
+    return parse_rules(changed, "own.toml", everything())
+
+
+def without_rules(text: str, number: int) -> str:
+    blocks = text.split("[[class]]\n")
+    return "[[class]]\n".join(
+        block.split("[[class.rule]]")[0] if f"number = {number}\n" in block else block for block in blocks
     )

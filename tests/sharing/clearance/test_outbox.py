@@ -22,7 +22,7 @@ from tests.sharing.clearance.factories import (
     sent_bytes,
 )
 
-from stillwatch.errors import PolicyRefusedError, UsageError
+from stillwatch.errors import InputRejectedError, PolicyRefusedError, UsageError
 from stillwatch.sharing.clearance.events import ItemRuled, ObjectMade, Pushed
 from stillwatch.sharing.clearance.outbox import Member, Outbox
 from stillwatch.sharing.clearance.release import Cleared, read_cleared
@@ -257,8 +257,6 @@ def test_what_a_hub_acknowledged_is_known_to_the_next_run(tmp_path: Path) -> Non
 
 
 def test_an_entry_of_another_time_is_refused(tmp_path: Path) -> None:
-    from stillwatch.errors import InputRejectedError  # noqa: PLC0415
-
     with outbox_in(tmp_path) as outbox:
         outbox._ledger._log.append([b'{"type":"of-tomorrow"}'])
     with pytest.raises(InputRejectedError, match="no version that is known"):
