@@ -15,7 +15,8 @@ WRITES = {"stillwatch_writes": True}
 """Execution options of a connection that is going to write."""
 _POOL, _OVERFLOW = 8, 32
 _WAIT_S = 10
-_ONLY_READS = r"-c default_transaction_isolation=repeatable\ read -c default_transaction_read_only=on"
+_REPEATABLE_READ = 3
+"""As `psycopg.IsolationLevel` numbers it."""
 
 
 def sqlite_url(data_dir: Path) -> URL:
@@ -49,23 +50,28 @@ def open_reader(url: str | URL) -> Engine | None:
     parsed = make_url(url)
     if parsed.get_backend_name() != "postgresql":
         return None
-    return _open_postgresql(parsed, _ONLY_READS)
+    engine = _open_postgresql(parsed)
+    event.listen(engine, "connect", _only_read)
+    return engine
 
 
-def _open_postgresql(url: URL, more: str = "") -> Engine:
+def _open_postgresql(url: URL) -> Engine:
     try:
         from stillwatch.hub.storage.binary import CURSORS  # noqa: PLC0415 - the driver is an extra
     except ImportError as error:
         raise UsageError("PostgreSQL needs a driver", hint='pip install "stillwatch[postgresql]"') from error
-    given = url.query.get("options", "")  # as the schema in which the tables are
-    options = {"options": f"{given} {more}"} if more else {}
     return sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=_POOL,
         max_overflow=_OVERFLOW,
         pool_timeout=_WAIT_S,
-        connect_args={"connect_timeout": _WAIT_S, "application_name": "stillwatch hub", **options, **CURSORS},
+        connect_args={"connect_timeout": _WAIT_S, "application_name": "stillwatch hub", **CURSORS},
     )
+
+
+def _only_read(connection: Any, _record: Any) -> None:
+    connection.isolation_level = _REPEATABLE_READ  # the driver says so with each BEGIN, at no further cost
+    connection.read_only = True
 
 
 def _set_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
