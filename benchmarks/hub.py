@@ -8,7 +8,7 @@ The service is the real one, in a process of its own; its CPU is read from the s
 process, on the same machine, so they take a part of it. --sizes fills further hubs without HTTP and then
 times their pages; in PostgreSQL that is one size a run, with --objects 0.
 The peer takes the same requests with a token of its own, and small ones also with the Basic password that the figures
-in its users' hands rest on; it gets a tenth of the objects, since it takes as long for them.
+in its users' hands rest on; it gets a quarter of the objects and a tenth of the requests, since it takes longer.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def main() -> None:
             measure_reads(served)
             measure_storage(Path(work), options.database_url, options.objects)
     if options.peer is not None:
-        measure_peer(options.peer, options.peer_database_url, options.objects // 10)
+        measure_peer(options.peer, options.peer_database_url, options.objects // 4)
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as work:
             measure_size(Path(work), options.database_url, size)
@@ -108,6 +108,8 @@ def measure_posts(served: Served, objects: int) -> None:
     """Post batches of 1,000 from one client, then from four."""
     for posters in (1, 4):
         count = max(objects // 2 // 1000, posters)
+        warm = [("", json.dumps({"objects": [an_object(0)]}).encode())] * 8
+        run_load(served, 4, warm, "POST")  # whatever a server makes ready for its first post
         bodies = [json.dumps({"objects": [an_object(n) for n in range(1000)]}).encode() for _ in range(count)]
         load = run_load(served, posters, [("", body) for body in bodies], "POST")
         rate, cpu = count * 1000 / load.wall_s, load.cpu_s / count
@@ -118,6 +120,7 @@ def measure_posts(served: Served, objects: int) -> None:
 
 def measure_reads(served: Served, slower: int = 1) -> None:
     """Read pages of 1,000, and of one; a server that is so many times slower gets as many times fewer requests."""
+    check_page(served)
     pages, small = 400 // slower, 4000 // slower
     for clients in (1, 8):
         load = run_load(served, clients, [("?limit=1000", None)] * pages, "GET")
@@ -126,6 +129,17 @@ def measure_reads(served: Served, slower: int = 1) -> None:
     load = run_load(served, 8, [("?limit=1", None)] * small, "GET")
     line = f"{small / load.wall_s:.1f} requests/s, p50 {load.at(0.5):.1f} ms, p99 {load.at(0.99):.1f} ms"
     print(f"limit=1 8 clients: {line}, CPU {load.cpu_s / small * 1000:.2f} ms per request")
+
+
+def check_page(served: Served) -> None:
+    """See that a page has the 1,000 objects that it is timed for."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=120)
+    headers = {"Authorization": served.authorization, "Accept": TAXII}
+    with contextlib.closing(connection):
+        connection.request("GET", served.objects + "?limit=1000", None, headers)
+        found = len(json.loads(connection.getresponse().read())["objects"])
+    if found != 1000:
+        raise SystemExit(f"a page has {found} objects")
 
 
 def measure_storage(data: Path, url: str | None, objects: int) -> None:
@@ -202,7 +216,7 @@ def run_load(served: Served, clients: int, requests: Sequence[tuple[str, bytes |
     """Send requests, each a query and a body, from several clients at once."""
     waiting = list(requests)
     each: list[float] = []
-    statuses: Counter[int] = Counter()
+    statuses: list[int] = []
     headers = {"Authorization": served.authorization, "Accept": TAXII, "Content-Type": TAXII}
 
     def work() -> None:
@@ -219,13 +233,14 @@ def run_load(served: Served, clients: int, requests: Sequence[tuple[str, bytes |
             while answer.readinto(read):
                 pass
             each.append(time.perf_counter() - begun)
-            statuses[answer.status] += 1
+            statuses.append(answer.status)
 
     cpu, begun = served.cpu_s(), time.perf_counter()
     together(clients, work)
     load = Load(time.perf_counter() - begun, served.cpu_s() - cpu, each)
-    if statuses[200] + statuses[202] != len(requests):
-        raise SystemExit(f"not all were answered: {dict(statuses)} of {len(requests)}")
+    told = Counter(statuses)
+    if told[200] + told[202] != len(requests):
+        raise SystemExit(f"not all were answered: {dict(told)} of {len(requests)}")
     return load
 
 
@@ -295,8 +310,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, default=40_000)
     parser.add_argument("--peer", type=Path, help="its environment")
     parser.add_argument("--peer-database-url", help="an empty database")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
-    return parser.parse_args()
+    parser.add_argument("--sizes", type=int, nargs="*", default=[])
+    options = parser.parse_args()
+    if options.database_url and len(options.sizes) + bool(options.objects) > 1:
+        parser.error("one size a run in PostgreSQL, with --objects 0")
+    if options.peer and not options.peer_database_url:
+        parser.error("--peer needs --peer-database-url")
+    return options
 
 
 if __name__ == "__main__":

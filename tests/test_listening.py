@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from stillwatch.errors import UsageError
@@ -16,3 +18,13 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours() -> None:
     assert "--spop-port" in str(told.value.hint)
     with pytest.raises(UsageError, match="nothing can listen"):
         listen(0, host="192.0.2.1")
+
+
+def test_a_port_that_is_not_for_this_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_where: object, **_how: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("socket.create_server", refuse)
+    with pytest.raises(UsageError, match="port 80 is not for this user") as told:
+        listen(80, "--grpc-port")
+    assert "--grpc-port" in str(told.value.hint)

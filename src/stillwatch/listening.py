@@ -18,7 +18,7 @@ def listen(port: int, option: str = "--port", host: str = HOST) -> socket.socket
         host: an address of this machine.
 
     Raises:
-        UsageError: the port is taken, or the address is none of this machine.
+        UsageError: the port is taken or not for this user, or the address is none of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -26,4 +26,7 @@ def listen(port: int, option: str = "--port", host: str = HOST) -> socket.socket
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(f"port {port} is taken", hint=f"give another one with {option}") from error
-        raise UsageError(f"nothing can listen on {host}", hint="--host takes an address of this machine") from error
+        if error.errno == errno.EACCES:
+            raise UsageError(f"port {port} is not for this user", hint=f"give one from 1024 with {option}") from error
+        hint = "the host is to be an address of this machine"
+        raise UsageError(f"nothing can listen on {host}: {error.strerror}", hint=hint) from error

@@ -53,7 +53,7 @@ def test_a_file_that_is_lost_or_spoilt_leaves_the_keys_of_before(
     assert provider.claims(signed(OLD), NOW) is None
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"keys": 7}', '{"keys": [{"kty": "RSA"}]}', "[]"])
+@pytest.mark.parametrize("content", ["", "[" * 100_000, "{}", '{"keys": 7}', '{"keys": [{"kty": "RSA"}]}', "[]"])
 def test_a_file_without_keys(tmp_path: Path, content: str) -> None:
     (tmp_path / "keys.json").write_text(content, "utf-8")
     with pytest.raises(UsageError):

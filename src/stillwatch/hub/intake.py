@@ -22,7 +22,7 @@ from stillwatch.hub.standings import Version, readers_text
 from stillwatch.hub.statuses import Detail, Outcome
 from stillwatch.hub.storage import schema
 from stillwatch.hub.storage.moments import added_text, version_text
-from stillwatch.hub.storage.parts import insert_rows
+from stillwatch.hub.storage.parts import Row, insert_rows
 from stillwatch.hub.storage.storage import Storage
 from stillwatch.hub.triage import Ready, Triage
 from stillwatch.transparency.tree import leaf_hash, root_of
@@ -135,9 +135,13 @@ class Intake:
             if own.get(name):
                 standings.clear(db, collection.number, own[name])
                 group.extend(own[name])
-        insert_rows(db, schema.stored, rows)
+        insert_rows(db, schema.stored, rows, _weight)
         standings.write(db, collection.number, groups.values())
         own.update(groups)
+
+
+def _weight(row: Row) -> int:
+    return int(row["size"]) + 100  # what is beside `raw`
 
 
 def _kinds(db: Connection, names: set[str]) -> dict[str, int]:

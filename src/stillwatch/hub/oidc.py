@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -31,6 +32,7 @@ class Provider:
 
     def __init__(self, issuer: str, audience: str, jwks: Path) -> None:
         self._issuer, self._audience, self._jwks = issuer, audience, jwks
+        self._turn = threading.Lock()
         self._seen = _change_of(jwks)
         self._keys = _read(jwks)
 
@@ -50,14 +52,17 @@ class Provider:
 
     def _look(self) -> None:
         """Take the keys of a file that has changed; one that cannot be read leaves those that there were."""
-        change = _change_of(self._jwks)
-        if change == self._seen:
+        if _change_of(self._jwks) == self._seen:
             return
-        self._seen = change
-        try:
-            self._keys = _read(self._jwks)
-        except UsageError as error:
-            _log.warning("%s; the keys of before stay", error)
+        with self._turn:  # else the keys of an older change could come last
+            change = _change_of(self._jwks)
+            if change == self._seen:
+                return
+            self._seen = change
+            try:
+                self._keys = _read(self._jwks)
+            except UsageError as error:
+                _log.warning("%s; the keys of before stay", error)
 
 
 def _change_of(path: Path) -> tuple[int, int, int] | None:
@@ -71,7 +76,7 @@ def _change_of(path: Path) -> tuple[int, int, int] | None:
 def _read(jwks: Path) -> KeySet:
     try:
         keys = KeySet.import_key_set(json.loads(jwks.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, JoseError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, JoseError) as error:
         hint = "the file that the provider's jwks_uri names"
         raise UsageError("no JWKS can be read", where=Location(str(jwks)), hint=hint) from error
     if any(key.key_type == "oct" for key in keys.keys):

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from stillwatch.errors import PolicyRefusedError, StillwatchError
 from stillwatch.hub import statuses
 from stillwatch.hub.storage import schema
+from stillwatch.hub.storage.hold import Hold
 from stillwatch.hub.storage.storage import Storage
 from stillwatch.transparency.log import Log
 
@@ -23,12 +24,17 @@ _log = logging.getLogger(__name__)
 class Publisher:
     """Publishes the leaves of one hub into one log.
 
+    Args:
+        storage: where the leaves are.
+        log: where they go.
+        hold: `run` publishes only while the database is held by it.
+
     Raises:
         PolicyRefusedError: log and database do not belong together, or one of them was set back.
     """
 
-    def __init__(self, storage: Storage, log: Log) -> None:
-        self._storage, self._log = storage, log
+    def __init__(self, storage: Storage, log: Log, hold: Hold | None = None) -> None:
+        self._storage, self._log, self._hold = storage, log, hold
         self._signed = -1
         self._ended = threading.Event()
         self._check()
@@ -53,6 +59,8 @@ class Publisher:
         forgotten = 0.0
         while True:
             try:
+                if self._hold is not None:
+                    self._hold.check()
                 self.publish()
                 if self._storage.now() - forgotten > 3600:
                     forgotten = self._storage.now()

@@ -22,6 +22,7 @@ from stillwatch.hub.auth import Authenticator
 from stillwatch.hub.hub import Hub, Limits, open_hub
 from stillwatch.hub.oidc import Provider
 from stillwatch.hub.publisher import Publisher
+from stillwatch.hub.storage.hold import Hold
 from stillwatch.listening import HOST, listen
 
 PORT = 8380
@@ -68,10 +69,10 @@ def serve(setup: Setup, started: Callable[[int], None], application: Application
         until_the_end.enter_context(alone(setup.data_dir))
         opened = open_hub(setup.data_dir, setup.database_url, time.time, root=setup.root, limits=setup.limits)
         hub = until_the_end.enter_context(opened)
-        until_the_end.enter_context(hub.storage.alone())
+        hold = until_the_end.enter_context(Hold(hub.storage))
         authenticator = Authenticator(hub.storage, setup.provider, setup.certificate_header)
         app = application(hub, authenticator, setup.public_url)
-        until_the_end.enter_context(_publishing(Publisher(hub.storage, hub.log)))
+        until_the_end.enter_context(_publishing(Publisher(hub.storage, hub.log, hold)))
         sys.setswitchinterval(_SWITCH_S)
         gc.freeze()  # what is there now stays: the collector need not walk it again and again
         signal.signal(signal.SIGTERM, _stop)  # uvicorn raises a signal again when it has stopped

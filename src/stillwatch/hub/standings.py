@@ -16,6 +16,7 @@ from stillwatch.hub.storage.parts import insert_rows
 from stillwatch.hub.storage.schema import DEPENDS, EVERYONE, LATEST, SUPERSEDED
 
 _AT_ONCE = 500
+_ROW_BYTES = 64  # six small numbers
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,4 +117,4 @@ def write(db: Connection, collection: int, groups: Iterable[Sequence[Version]]) 
         for group in groups
         for one, reader, standing in standings_of(group)
     )
-    insert_rows(db, schema.audience, rows)
+    insert_rows(db, schema.audience, rows, lambda _row: _ROW_BYTES)

@@ -21,6 +21,10 @@ ROWS = Table(
 )
 
 
+def weight(row: Row) -> int:
+    return int(row["size"])
+
+
 def test_all_rows_are_there_and_no_part_is_long(tmp_path: Path, database: str | None) -> None:
     sizes = [7, 200_000, 60_000, 60_000, 60_000, 1, 300_000, 2] * 3
     sent: list[int] = []
@@ -33,7 +37,9 @@ def test_all_rows_are_there_and_no_part_is_long(tmp_path: Path, database: str | 
             sent.append(sum(row["size"] for row in (*many, one) if "size" in row))
 
         with storage.writing() as db:
-            insert_rows(db, ROWS, ({"number": n, "size": size, "raw": bytes(size)} for n, size in enumerate(sizes)))
+            insert_rows(
+                db, ROWS, ({"number": n, "size": size, "raw": bytes(size)} for n, size in enumerate(sizes)), weight
+            )
         assert sum(sent) == sum(sizes)
         assert [size for size in sent if size > 2**17] == [200_000, 300_000] * 3
         with storage.reading() as db:
@@ -45,6 +51,6 @@ def test_all_rows_are_there_and_no_part_is_long(tmp_path: Path, database: str | 
 def test_parts_are_the_rows_in_order(most: int, sizes: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "_PART_BYTES", most)
-        found = list(parts._parts({"size": size} for size in sizes))
+        found = list(parts._parts(({"size": size} for size in sizes), weight))
     assert [row["size"] for part in found for row in part] == sizes
     assert all(part and (len(part) == 1 or sum(row["size"] for row in part) <= most) for part in found)

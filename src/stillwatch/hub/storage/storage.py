@@ -24,15 +24,13 @@ FORMAT = 1
 """Version of the tables."""
 _LOCK = 0x5357_4855_4201
 """Number of the advisory lock under which writers of PostgreSQL take turns."""
-_HUB_LOCK = 0x5357_4855_4202
-"""Number of the advisory lock that a running hub holds."""
 _TAKE_TURN = text(
     "SELECT (SELECT pg_relation_size(oid) > 2.0 * relpages * current_setting('block_size')::int"
     " FROM pg_class WHERE oid = to_regclass('hub_object')), pg_advisory_xact_lock(:lock)"
 )
 """Waits for the turn; says whether the table has doubled since PostgreSQL last looked at what is in it."""
-_LOOK_ANEW = text("ANALYZE hub_object, hub_audience")
-"""Plans that were made, and kept, for an empty hub would read all of a full one."""
+_LOOK_ANEW = text("ANALYZE (SKIP_LOCKED) hub_object, hub_audience")
+"""Plans that were made, and kept, for an empty hub would read all of a full one. Waits for nobody's VACUUM."""
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -48,6 +46,7 @@ class Storage:
         self._reader = open_reader(url) or self.engine
         self.clock = clock
         self._turn = threading.Lock()
+        self._doubled = False
         self._here = threading.local()
         try:
             self.create(schema.METADATA)
@@ -82,7 +81,7 @@ class Storage:
         if held is not None:
             yield held
             return
-        with _told_apart(), self._reader.connect() as db, db.begin():
+        with told_apart(), self._reader.connect() as db, db.begin():
             self._here.db = db
             try:
                 yield db
@@ -99,34 +98,16 @@ class Storage:
             StoreUnavailableError: the database is lost; whether the block took effect is not known.
         """
         self._here.db = None  # what a block around this one reads after it sees what this one wrote
-        with self._turn, _told_apart(), self.engine.connect() as made:
+        with self._turn, told_apart(), self.engine.connect() as made:
             db = made.execution_options(**WRITES)
-            with db.begin():
-                if db.dialect.name == "postgresql" and db.execute(_TAKE_TURN, {"lock": _LOCK}).scalar():
+            if self._doubled:  # in a transaction of its own: what is undone would count as looked at
+                with db.begin():
                     db.execute(_LOOK_ANEW)
+                self._doubled = False
+            with db.begin():
+                if db.dialect.name == "postgresql":
+                    self._doubled = bool(db.execute(_TAKE_TURN, {"lock": _LOCK}).scalar())
                 yield db
-
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold a PostgreSQL against a second hub, which would keep another audit log of the same leaves.
-
-        The lock goes with its connection, so a restart of PostgreSQL ends it. SQLite is held with its directory.
-
-        Raises:
-            UsageError: there is a hub on it already.
-            StoreUnavailableError: the database is lost.
-        """
-        if self.engine.dialect.name != "postgresql":
-            yield
-            return
-        with contextlib.ExitStack() as stack:
-            with _told_apart():
-                db = stack.enter_context(self.engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
-                db.detach()  # so that to close it ends the session, and the lock
-                held = db.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _HUB_LOCK}).scalar_one()
-            if not held:
-                raise UsageError("another hub uses this database", hint="one hub a database: stop it, or give another")
-            yield
 
     def secret(self, purpose: str) -> bytes:
         """Return the hub's own 32 secret bytes for a purpose; the same after a restart."""
@@ -171,7 +152,7 @@ class Storage:
 
 
 @contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
+def told_apart() -> Iterator[None]:
     """Turn what the database says when it is lost, locked or full into one error; all else is a bug and stays one."""
     try:
         yield
