@@ -108,7 +108,7 @@ def measure_posts(served: Served, objects: int) -> None:
     """Post batches of 1,000 from one client, then from four."""
     for posters in (1, 4):
         count = max(objects // 2 // 1000, posters)
-        warm = [("", json.dumps({"objects": [an_object(0)]}).encode())] * 8
+        warm = [("", json.dumps({"objects": [an_object(n)]}).encode()) for n in range(8)]
         run_load(served, 4, warm, "POST")  # whatever a server makes ready for its first post
         bodies = [json.dumps({"objects": [an_object(n) for n in range(1000)]}).encode() for _ in range(count)]
         load = run_load(served, posters, [("", body) for body in bodies], "POST")
