@@ -7,6 +7,7 @@ from tests.hub.site import RED, Desk, Site, address, for_whom, indicator, newer
 
 from stillwatch.hub.storage import statements
 from stillwatch.hub.storage.pages import Filter, read_joined, read_page
+from stillwatch.hub.storage.statements import Shape, Which
 
 ALL = frozenset({"all"})
 WANTED = {
@@ -81,3 +82,18 @@ def test_a_page_ends_before_it_is_too_long(shared: Site, north: Desk, short_page
 def test_an_object_longer_than_a_page_has_one_for_itself(site: Site, north: Desk, short_pages: int) -> None:
     north.share(indicator(description="z" * 2 * short_pages), indicator())
     assert check(site, north, Filter(), 1000) == [1, 1]
+
+
+@pytest.mark.parametrize("versions", [frozenset({"last"}), frozenset({"first", "moments"}), frozenset()])
+def test_sqlite_looks_ids_up_and_does_not_go_through_what_a_reader_sees(lite: Site, versions: frozenset[Which]) -> None:
+    query = statements.joined_statement(Shape(by_id=True, kinds=0, versions=versions))
+    bound = {"collection": 1, "reader": 2, "after": -1, "most": 3, "ids": ("a", "b"), "moments": [5]}
+    with lite.hub.storage.reading() as db:
+        told = query.compile(dialect=db.dialect).construct_expanded_state(bound)
+        values = tuple(told.parameters[name] for name in told.positiontup or ())
+        plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {told.statement}", values).all()
+    steps = [row[-1] for row in plan]
+    assert any(step.startswith("SEARCH hub_object USING INDEX hub_object_id (collection=? AND id=?") for step in steps)
+    ranged = [step for step in steps if "hub_audience" in step or "seen" in step]
+    assert ranged
+    assert all("seq=?" in step for step in ranged if step.startswith("SEARCH")), steps

@@ -70,6 +70,10 @@ def _open_postgresql(url: URL) -> Engine:
 
 
 def _only_read(connection: Any, _record: Any) -> None:
+    # To plan a page takes longer than to read a small one.
+    connection.autocommit = True
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    connection.autocommit = False
     connection.isolation_level = _REPEATABLE_READ  # the driver says so with each BEGIN, at no further cost
     connection.read_only = True
 
