@@ -46,11 +46,7 @@ class Hold:
             self._session = None
 
     def __enter__(self) -> Self:
-        try:
-            self.check()
-        except BaseException:
-            self.close()
-            raise
+        self.check()
         return self
 
     def __exit__(
