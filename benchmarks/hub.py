@@ -1,12 +1,11 @@
-"""What a hub carries: durable posts, pages, small requests, bytes kept, and whether a page costs the same at any size.
+"""What a hub carries: durable posts, pages, small requests, bytes kept. `hub_sizes.py` has pages by size of the hub.
 
     .venv/bin/python benchmarks/hub.py                                  SQLite
     .venv/bin/python benchmarks/hub.py --database-url postgresql://…    an empty database
     make .peers/.opentaxii; … --peer .peers/opentaxii --peer-database-url postgresql://…    and the peer beside it
 
 The service is the real one, in a process of its own; its CPU is read from the system. Clients are threads of this
-process, on the same machine, so they take a part of it. --sizes fills further hubs without HTTP and then
-times their pages; in PostgreSQL that is one size a run, with --objects 0.
+process, on the same machine, so they take a part of it.
 The peer takes the same requests with a token of its own, and small ones also with the Basic password that the figures
 in its users' hands rest on; it gets a quarter of the objects and a tenth of the requests, since it takes longer.
 """
@@ -33,11 +32,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 
 from hub_peer import serving_peer
-from stillwatch.hub.collections import find_collection
-from stillwatch.hub.hub import open_hub
-from stillwatch.hub.intake import Intake
-from stillwatch.hub.members import Member, add_member, make_token
-from stillwatch.hub.storage.moments import added_text
+from stillwatch.hub.members import Member
 from stillwatch.sharing.objects.extensions import SHARING
 
 TAXII = "application/taxii+json;version=2.1"
@@ -80,16 +75,12 @@ class Load(NamedTuple):
 def main() -> None:
     """Run, print."""
     options = _options()
-    if options.objects:
-        with tempfile.TemporaryDirectory() as work, serving(Path(work), options.database_url) as served:
-            measure_posts(served, options.objects)
-            measure_reads(served)
-            measure_storage(Path(work), options.database_url, options.objects)
+    with tempfile.TemporaryDirectory() as work, serving(Path(work), options.database_url) as served:
+        measure_posts(served, options.objects)
+        measure_reads(served)
+        measure_storage(Path(work), options.database_url, options.objects)
     if options.peer is not None:
         measure_peer(options.peer, options.peer_database_url, options.objects // 4)
-    for size in options.sizes:
-        with tempfile.TemporaryDirectory() as work:
-            measure_size(Path(work), options.database_url, size)
 
 
 def measure_peer(environment: Path, url: str, objects: int) -> None:
@@ -165,51 +156,6 @@ def open_size(data: Path, url: str | None) -> Iterator[tuple[int, int]]:
             kept = (data / "hub.sqlite").stat().st_size
         kept += sum(file.stat().st_size for file in (data / "log").rglob("*") if file.is_file())
         yield kept, raw
-
-
-def measure_size(data: Path, url: str | None, size: int) -> None:
-    """Fill a hub, one object in a hundred for one member and the rest for another; time pages as these get them."""
-    tokens, first, last = fill(data, url, size)
-    with running(data, url) as (port, pid):
-        for name, visible in (("most", size * 99 // 100), ("few", size // 100)):
-            served = Served(port, (pid,), OBJECTS, f"Bearer {tokens[name]}")
-            for length in (50, 1000):
-                if visible < 2 * length:
-                    continue
-                moments = [first + (last - first) * place // 400 for place in range(200)]  # so that every page is full
-                asked = [(f"?limit={length}&added_after={added_text(moment)}", None) for moment in moments]
-                run_load(served, 1, asked[:50], "GET")
-                load = run_load(served, 1, asked, "GET")
-                line = f"p50 {load.at(0.5):5.2f}, p90 {load.at(0.9):5.2f} ms"
-                print(f"size   {size:9,} objects, {visible:7,} visible, pages of {length:5,}: {line}")
-
-
-def fill(data: Path, url: str | None, size: int) -> tuple[dict[str, str], int, int]:
-    """Fill a hub; return the tokens of its readers, and the first and the last moment of its objects."""
-    with open_hub(data, url) as hub:
-        with hub.storage.writing() as db:
-            owner, few, most = (add_member(db, name, "member", hub.storage.now()) for name in ("owner", "few", "most"))
-            tokens = {one.name: make_token(db, one, hub.storage.now()) for one in (few, most)}
-        fast = Intake(hub.storage, _Anything())
-        for start in range(0, size, 5000):
-            batch = [
-                json.dumps(an_object(n, few if n % 100 == 0 else most)).encode()
-                for n in range(start, min(start + 5000, size))
-            ]
-            post = fast.inspect(batch)
-            with hub.storage.writing() as db:
-                collection = find_collection(db, "shared")
-                assert collection is not None  # noqa: S101 - every hub has it
-                fast.store(db, collection, owner, post)
-        with hub.storage.reading() as db:
-            first, last = db.execute(text("SELECT min(seq), max(seq) FROM hub_object")).one()
-    return tokens, first, last
-
-
-class _Anything:
-    def errors(self, _raw: bytes, _decoded: object) -> list[str]:
-        """Find nothing wrong."""
-        return []
 
 
 def run_load(served: Served, clients: int, requests: Sequence[tuple[str, bytes | None]], method: str) -> Load:
@@ -310,10 +256,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, default=40_000)
     parser.add_argument("--peer", type=Path, help="its environment")
     parser.add_argument("--peer-database-url", help="an empty database")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[])
     options = parser.parse_args()
-    if options.database_url and len(options.sizes) + bool(options.objects) > 1:
-        parser.error("one size a run in PostgreSQL, with --objects 0")
     if options.peer and not options.peer_database_url:
         parser.error("--peer needs --peer-database-url")
     return options

@@ -1,9 +1,14 @@
 """A page in one piece is the page row by row, on both engines."""
 
+import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
+import psycopg
 import pytest
-from tests.hub.site import RED, Desk, Site, address, for_whom, indicator, newer
+from sqlalchemy import text
+from tests.hub.postgres import Postgres
+from tests.hub.site import RED, Desk, Site, address, for_whom, indicator, newer, open_site
 
 from stillwatch.hub.storage import statements
 from stillwatch.hub.storage.pages import Filter, read_joined, read_page
@@ -97,3 +102,23 @@ def test_sqlite_looks_ids_up_and_does_not_go_through_what_a_reader_sees(lite: Si
     ranged = [step for step in steps if "hub_audience" in step or "seen" in step]
     assert ranged
     assert all("seq=?" in step for step in ranged if step.startswith("SEARCH")), steps
+
+
+def test_postgresql_needs_one_index_to_know_what_a_page_has(tmp_path: Path, postgres: Postgres) -> None:
+    query = statements.joined_statement(Shape(by_id=False, kinds=0, versions=frozenset({"last"})))
+    database = postgres.new_database()
+    with open_site(tmp_path, database) as site:
+        north, south = site.desk("north"), site.desk("south")
+        north.share(*(indicator(**for_whom(south)) for _ in range(100)))
+        with contextlib.closing(psycopg.connect(database, autocommit=True)) as connection:
+            connection.execute("VACUUM ANALYZE")
+        with site.hub.storage.reading() as db:
+            told = query.compile(dialect=db.dialect).construct_expanded_state(
+                {"collection": 1, "reader": south.member.number, "after": -1, "most": 51}
+            )
+            db.execute(text("SET LOCAL enable_seqscan = off"))  # a table this small is read as a whole
+            db.execute(text("SET LOCAL enable_bitmapscan = off"))
+            plan = db.exec_driver_sql(f"EXPLAIN {told.statement}", told.parameters).scalars().all()
+    scans = [line for line in plan if " on hub_audience" in line]
+    assert len(scans) >= 3, plan
+    assert all("Index Only Scan using hub_audience_pkey" in line for line in scans), plan

@@ -11,7 +11,7 @@ from tests.hub.site import NOW, indicator, open_site
 
 from stillwatch.errors import UsageError
 from stillwatch.hub.storage import schema
-from stillwatch.hub.storage.engine import open_engine, sqlite_url
+from stillwatch.hub.storage.engine import sqlite_url
 from stillwatch.hub.storage.storage import Storage, StoreUnavailableError
 
 
@@ -104,12 +104,6 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 def test_a_database_that_is_not_there() -> None:
     with pytest.raises(StoreUnavailableError):
         Storage("postgresql://nobody@127.0.0.1:1/none", lambda: NOW)
-
-
-@pytest.mark.parametrize("url", ["mysql://x@127.0.0.1/y", "no url"])
-def test_a_url_that_is_none_of_ours(url: str) -> None:
-    with pytest.raises(UsageError):
-        open_engine(url)
 
 
 def test_postgresql_plans_anew_as_the_hub_grows(tmp_path: Path, postgres: Postgres) -> None:

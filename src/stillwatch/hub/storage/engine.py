@@ -15,6 +15,8 @@ WRITES = {"stillwatch_writes": True}
 """Execution options of a connection that is going to write."""
 _POOL, _OVERFLOW = 8, 32
 _WAIT_S = 10
+_MAPPED_BYTES = 2**40
+"""SQLite takes as much of it as it was built for, 2 GiB mostly; what lies behind that is read."""
 _REPEATABLE_READ = 3
 """As `psycopg.IsolationLevel` numbers it."""
 
@@ -86,6 +88,7 @@ def _set_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         "synchronous = FULL",
         "busy_timeout = 30000",
         "cache_size = -32768",
+        f"mmap_size = {_MAPPED_BYTES}",  # a page that no cache holds is then as near as one that a cache holds
         "secure_delete = ON",  # what was deleted is gone
     ):
         connection.execute(f"PRAGMA {pragma}").close()

@@ -4,7 +4,19 @@
 date headers and `added_after` say all follows from it.
 """
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
 
 METADATA = MetaData()
 BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -80,13 +92,15 @@ stored = Table(
 audience = Table(
     "hub_audience",
     METADATA,
-    Column("collection", SmallInteger, primary_key=True, autoincrement=False),
-    Column("reader", Integer, primary_key=True, autoincrement=False),
-    Column("standing", SmallInteger, primary_key=True, autoincrement=False),
-    Column("seq", BIG, primary_key=True, autoincrement=False),
+    # In an order that leaves no gaps in a row of PostgreSQL; with the size in the key, a page needs the index alone.
+    Column("reader", Integer),
+    Column("collection", SmallInteger),
+    Column("standing", SmallInteger),
+    Column("seq", BIG),
     Column("type", Integer, nullable=False),
     Column("size", Integer, nullable=False),  # so that a page knows where to end before it reads the bytes
-    Index("hub_audience_type", "collection", "reader", "standing", "type", "seq"),
+    PrimaryKeyConstraint("reader", "collection", "standing", "seq", postgresql_include=["size"]),
+    Index("hub_audience_type", "reader", "collection", "standing", "type", "seq"),
     sqlite_with_rowid=False,
 )
 tombstone = Table(
