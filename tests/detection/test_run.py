@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.detection import factories
 from tests.detection.factories import FIRM, FRAME, JUDGE, START, Row, Traffic, filled, request, write_log
+from tests.detection.outputs import WHOLE, campaigns, check_readable, check_whole, deciding_bytes, lines
 
 from stillwatch.detection.inputs import DetectRequest
 from stillwatch.detection.run import DetectResult, detect
@@ -19,22 +19,6 @@ from stillwatch.features.edge import sketch_logs
 
 Everybody = tuple[Traffic, dict[str, list[str]]]
 """A window, and the accounts of each group in it."""
-
-DECIDING = ("accounts.jsonl", "campaigns.json", "verdicts.jsonl")
-WHOLE = (*DECIDING, "report.html", "findings.ocsf.jsonl", "rejects.jsonl", "run.json")
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def campaigns(out: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((out / "campaigns.json").read_text("utf-8"))["campaigns"]
-    return found
-
-
-def deciding_bytes(out: Path) -> list[bytes]:
-    return [(out / name).read_bytes() for name in DECIDING]
 
 
 def by_id(result: DetectResult) -> dict[str, str]:
@@ -336,23 +320,6 @@ def test_emptied_text_holds_no_word_that_only_one_account_wrote(
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["stillwatch.detection.run"])
-
-
-def check_whole(out: Path) -> None:
-    """Check that a directory holds a whole run: every file is there, can be read to its end, and nothing is beside."""
-    assert sorted(path.name for path in out.iterdir()) == sorted(WHOLE)
-    check_readable(out)
-
-
-def check_readable(out: Path) -> None:
-    for path in out.glob("[!.]*"):
-        text = path.read_text("utf-8")
-        if path.name.endswith(".jsonl"):
-            lines(path)
-        elif path.suffix == ".json":
-            json.loads(text)
-        else:
-            assert text.rstrip().endswith("</html>")
 
 
 def _work(out: Path, name: str) -> Callable[[], bool]:

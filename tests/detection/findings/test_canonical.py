@@ -3,7 +3,7 @@ import random
 
 import pytest
 from msgspec.structs import replace
-from tests.detection.findings import factories
+from tests.detection.findings import campaigns, factories
 
 from stillwatch.detection.findings.canonical import (
     canonical_account,
@@ -40,12 +40,12 @@ def test_numbers_that_json_cannot_say_are_refused(value: float) -> None:
         canonical_account(factories.account("a", score_bits=value))
     with pytest.raises(ValueError, match="must not carry"):
         canonical_campaign(
-            factories.harvest(evidence=[Evidence(factor="volume", signal="s", bits=1.0, p_value=value, detail="")])
+            campaigns.harvest(evidence=[Evidence(factor="volume", signal="s", bits=1.0, p_value=value, detail="")])
         )
 
 
 def test_a_campaign_is_the_same_in_any_order() -> None:
-    campaign = factories.harvest()
+    campaign = campaigns.harvest()
     chance = random.Random(5)
     parts = {
         name: chance.sample(getattr(campaign, name), len(getattr(campaign, name)))
@@ -56,7 +56,7 @@ def test_a_campaign_is_the_same_in_any_order() -> None:
 
 
 def test_alternatives_keep_their_order() -> None:
-    campaign = factories.harvest()
+    campaign = campaigns.harvest()
     assert canonical_campaign(campaign).alternatives == campaign.alternatives
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
-from tests.detection.findings import factories
+from tests.detection.findings import campaigns, factories
 
 from stillwatch.detection.findings.ocsf import detection_finding
 from stillwatch.detection.findings.run import RunFacts, Window
@@ -124,7 +124,7 @@ def techniques(event: dict[str, Any]) -> set[str]:
     return {part["uid"] for attack in attacks for key, part in attack.items() if key.endswith("technique")}
 
 
-@pytest.mark.parametrize("campaign", [factories.harvest(), factories.benchmark()], ids=lambda c: c.kind)
+@pytest.mark.parametrize("campaign", [campaigns.harvest(), campaigns.benchmark()], ids=lambda c: c.kind)
 def test_events_meet_the_class(campaign: Any) -> None:
     event = detection_finding(campaign, RUN)
     decoded = msgspec.json.decode(msgspec.json.encode(event), type=DetectionFinding)
@@ -133,39 +133,39 @@ def test_events_meet_the_class(campaign: Any) -> None:
 
 
 def test_severity_follows_what_is_recommended_and_only_a_harvest_alerts() -> None:
-    assert detection_finding(factories.harvest(), RUN)["severity"] == "High"
-    assert detection_finding(factories.harvest(recommended_action="challenge"), RUN)["severity"] == "Medium"
-    quiet = detection_finding(factories.benchmark(), RUN)
+    assert detection_finding(campaigns.harvest(), RUN)["severity"] == "High"
+    assert detection_finding(campaigns.harvest(recommended_action="challenge"), RUN)["severity"] == "Medium"
+    quiet = detection_finding(campaigns.benchmark(), RUN)
     assert (quiet["severity"], quiet["is_alert"]) == ("Informational", False)
 
 
 def test_techniques_follow_the_evidence() -> None:
-    assert techniques(detection_finding(factories.harvest(), RUN)) == {
+    assert techniques(detection_finding(campaigns.harvest(), RUN)) == {
         "AML.T0024", "AML.T0024.002", "AML.T0040", "AML.T0021", "AML.T0012",
     }  # fmt: skip
-    assert techniques(detection_finding(factories.benchmark(), RUN)) == set()
+    assert techniques(detection_finding(campaigns.benchmark(), RUN)) == set()
 
 
 def test_a_proxy_is_named_only_where_controls_were_circumvented() -> None:
-    evidence = [msgspec.structs.replace(factories.harvest().evidence[0], factor="circumvention")]
-    bare = detection_finding(factories.harvest(evidence=evidence, accounts=[]), RUN)
+    evidence = [msgspec.structs.replace(campaigns.harvest().evidence[0], factor="circumvention")]
+    bare = detection_finding(campaigns.harvest(evidence=evidence, accounts=[]), RUN)
     assert techniques(bare) == {"AML.T0024", "AML.T0024.002", "AML.T0040", "AML.T0008", "AML.T0008.005"}
 
 
 def test_prompt_text_never_goes_into_the_event() -> None:
-    encoded = msgspec.json.encode(detection_finding(factories.harvest(), RUN))
+    encoded = msgspec.json.encode(detection_finding(campaigns.harvest(), RUN))
     assert b"careful grader" not in encoded
     assert b"Show every step" not in encoded
 
 
 def test_members_are_capped_and_counted() -> None:
-    event = detection_finding(factories.benchmark(), RUN)
+    event = detection_finding(campaigns.benchmark(), RUN)
     assert sum(evidence["name"] == "account" for evidence in event["evidences"]) == 100
     assert (event["unmapped"]["accounts"], event["unmapped"]["accounts_listed"]) == (140, 100)
 
 
 def test_time_is_the_end_of_the_window_or_of_the_campaign() -> None:
     window = Window(first="2026-05-01T00:00:00Z", last="2026-05-31T00:00:00Z")
-    assert detection_finding(factories.harvest(), RunFacts(window=window))["time"] == 1_780_185_600_000
-    bare = detection_finding(factories.harvest(), RunFacts())
+    assert detection_finding(campaigns.harvest(), RunFacts(window=window))["time"] == 1_780_185_600_000
+    bare = detection_finding(campaigns.harvest(), RunFacts())
     assert bare["time"] == bare["end_time"]

@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from tests.detection.findings import factories
+from tests.detection.findings import campaigns, factories
 
 from stillwatch.detection.findings.model import Findings
 from stillwatch.detection.findings.report import render_report
@@ -173,7 +173,7 @@ def test_a_run_without_traffic_has_a_page() -> None:
 
 
 def test_missing_parts_are_said_not_faked() -> None:
-    bare = factories.harvest(evidence=[], alternatives=[], templates=[], timeline=[], shared_keys=[], models=[])
+    bare = campaigns.harvest(evidence=[], alternatives=[], templates=[], timeline=[], shared_keys=[], models=[])
     page = render(factories.findings(campaigns=[bare]))
     assert "No evidence was recorded." in page.text
     assert "None was recorded. Treat this campaign with caution." in page.text
@@ -182,12 +182,12 @@ def test_missing_parts_are_said_not_faked() -> None:
 
 def test_a_template_without_text_is_named_by_its_sketch() -> None:
     blind = [factories.Template(sketch=["aa", "bb"], text=None, exchanges=3, accounts=2)]
-    page = render(factories.findings(campaigns=[factories.harvest(templates=blind)]))
+    page = render(factories.findings(campaigns=[campaigns.harvest(templates=blind)]))
     assert "only its sketch (2 tokens)" in page.text
 
 
 def test_many_campaigns_are_listed_and_the_first_told() -> None:
-    small = [factories.harvest(campaign_id=f"cmp-{i:03d}", timeline=[]) for i in range(150)]
+    small = [campaigns.harvest(campaign_id=f"cmp-{i:03d}", timeline=[]) for i in range(150)]
     page = render(factories.findings(campaigns=small, accounts=[]))
     assert page.tags.count("article") == 20
     assert "50 campaigns more in campaigns.json" in page.text
@@ -198,7 +198,7 @@ def test_the_page_stays_small_however_much_was_found() -> None:
     members = [factories.Member(account_id=f"acct-{i:06d}", role="harvester", share=0.5) for i in range(25_000)]
     names = [member.account_id for member in members]
     keys = [factories.SharedKey(key_kind="device_id", digest=f"{i:04x}", accounts=names[i::50]) for i in range(50)]
-    big = [factories.harvest(campaign_id=f"cmp-{i:03d}", accounts=members, shared_keys=keys) for i in range(3)]
+    big = [campaigns.harvest(campaign_id=f"cmp-{i:03d}", accounts=members, shared_keys=keys) for i in range(3)]
     scored = [factories.account(name, score_bits=1.0) for name in names]
     page = render(factories.findings(campaigns=big, accounts=scored))
     assert len(page.html) < 300_000

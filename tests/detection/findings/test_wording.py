@@ -1,6 +1,6 @@
 import typing
 
-from tests.detection.findings import factories
+from tests.detection.findings import campaigns, factories
 
 from stillwatch.detection.findings import wording
 from stillwatch.detection.findings.model import ACTIONS, CalibrationRow, Confidence, Factor, Kind, Member, Role
@@ -15,19 +15,19 @@ def test_every_code_has_words() -> None:
 
 
 def test_headline_counts_an_account_of_two_harvests_once() -> None:
-    twice = factories.findings(campaigns=[factories.harvest(), factories.harvest(campaign_id="other")])
+    twice = factories.findings(campaigns=[campaigns.harvest(), campaigns.harvest(campaign_id="other")])
     assert wording.headline(twice) == "2 harvests found, 24 accounts in all"
 
 
 def test_headline_without_a_harvest() -> None:
-    only_benchmark = factories.findings(campaigns=[factories.benchmark()])
+    only_benchmark = factories.findings(campaigns=[campaigns.benchmark()])
     assert wording.headline(only_benchmark) == "No harvest found; 1 group of accounts acting alike for other reasons"
     assert wording.headline(factories.empty_findings()) == "No campaign found"
 
 
 def test_overview_adds_up() -> None:
-    campaigns = [factories.harvest(), factories.benchmark()]
-    text = " ".join(wording.overview(campaigns, accounts=466, limited=20, watched=146))
+    found = [campaigns.harvest(), campaigns.benchmark()]
+    text = " ".join(wording.overview(found, accounts=466, limited=20, watched=146))
     assert "1 public benchmark" in text
     assert "limiting 20 accounts and watching 146; nothing changes for the other 300" in text
     assert wording.overview([], accounts=9, limited=0, watched=0) == ["No account needs attention."]
@@ -35,7 +35,7 @@ def test_overview_adds_up() -> None:
 
 
 def test_a_harvest_is_told_with_its_limits() -> None:
-    text = " ".join(wording.campaign_sentences(factories.harvest()))
+    text = " ".join(wording.campaign_sentences(campaigns.harvest()))
     assert "24 accounts sent 18,432 exchanges between 9 May 2026 and 24 May 2026" in text
     assert "does not show who is behind" in text
     assert "once in 830 million such windows" in text
@@ -43,13 +43,13 @@ def test_a_harvest_is_told_with_its_limits() -> None:
 
 
 def test_an_innocent_group_is_not_told_like_an_attack() -> None:
-    text = " ".join(wording.campaign_sentences(factories.benchmark()))
+    text = " ".join(wording.campaign_sentences(campaigns.benchmark()))
     assert "nothing to contain" in text
     assert "innocent people" not in text
 
 
 def test_sentences_follow_the_data() -> None:
-    one_day = factories.harvest(
+    one_day = campaigns.harvest(
         accounts=[Member(account_id="a", role="victim", share=1.0), Member(account_id="b", role="victim", share=1.0)],
         first_seen="2026-05-09T01:00:00Z",
         last_seen="2026-05-09T02:00:00Z",
@@ -63,22 +63,22 @@ def test_sentences_follow_the_data() -> None:
 
 
 def test_chance_of_zero_and_one() -> None:
-    assert "practically never" in " ".join(wording.campaign_sentences(factories.harvest(p_value=0.0)))
-    assert "every time" in " ".join(wording.campaign_sentences(factories.harvest(p_value=1.0)))
+    assert "practically never" in " ".join(wording.campaign_sentences(campaigns.harvest(p_value=0.0)))
+    assert "every time" in " ".join(wording.campaign_sentences(campaigns.harvest(p_value=1.0)))
 
 
 def test_roles_in_words() -> None:
-    assert wording.roles_sentence(factories.harvest()) == (
+    assert wording.roles_sentence(campaigns.harvest()) == (
         "20 accounts send the campaign's prompts; 3 only share its infrastructure; "
         "1 belongs to a real customer whose key or account was taken over."
     )
-    assert wording.roles_sentence(factories.harvest(accounts=[])) == "No account is named."
+    assert wording.roles_sentence(campaigns.harvest(accounts=[])) == "No account is named."
 
 
 def test_harvests_come_first_then_the_heaviest() -> None:
-    light = factories.harvest(campaign_id="light", evidence=[])
-    order = wording.by_importance([factories.benchmark(), light, factories.harvest()])
-    assert [campaign.campaign_id for campaign in order][1:] == ["light", factories.benchmark().campaign_id]
+    light = campaigns.harvest(campaign_id="light", evidence=[])
+    order = wording.by_importance([campaigns.benchmark(), light, campaigns.harvest()])
+    assert [campaign.campaign_id for campaign in order][1:] == ["light", campaigns.benchmark().campaign_id]
 
 
 def test_calibration_is_judged_by_its_interval() -> None:
@@ -96,6 +96,6 @@ def test_only_an_action_that_is_felt_limits_service() -> None:
 
 
 def test_nobody_is_called_a_harvester_without_a_harvest() -> None:
-    assert wording.role_name(factories.harvest(), "harvester") == "Harvester"
-    assert wording.role_name(factories.benchmark(), "harvester") == "Sender"
-    assert wording.role_name(factories.benchmark(), "victim") == "Victim"
+    assert wording.role_name(campaigns.harvest(), "harvester") == "Harvester"
+    assert wording.role_name(campaigns.benchmark(), "harvester") == "Sender"
+    assert wording.role_name(campaigns.benchmark(), "victim") == "Victim"

@@ -2,7 +2,7 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.detection.findings import factories
+from tests.detection.findings import campaigns
 
 from stillwatch.detection.findings.charts.graph import WIDTH, Graph, account_graph
 from stillwatch.detection.findings.model import Campaign, Member, SharedKey, Template
@@ -31,7 +31,7 @@ def shapes(graph: Graph) -> dict[str, int]:
 
 
 def test_few_accounts_stand_alone() -> None:
-    graph = drawn(factories.harvest())
+    graph = drawn(campaigns.harvest())
     assert shapes(graph) == {"key": 3, "account": 24, "group": 0, "template": 2}
     assert len(graph.edges) == 8 + 7 + 16 + 21 + 9
     assert graph.left_out == ""
@@ -39,7 +39,7 @@ def test_few_accounts_stand_alone() -> None:
 
 
 def test_many_accounts_with_equal_links_become_one_mark() -> None:
-    graph = drawn(factories.benchmark())
+    graph = drawn(campaigns.benchmark())
     assert shapes(graph) == {"key": 0, "account": 0, "group": 1, "template": 1}
     assert next(node.label for node in graph.nodes if node.shape == "group") == "140 accounts"
     assert [heading.label for heading in graph.headings] == ["Accounts", "Templates"]
@@ -47,7 +47,7 @@ def test_many_accounts_with_equal_links_become_one_mark() -> None:
 
 def test_nothing_shared_no_picture() -> None:
     unnamed = [Template(sketch=[], text=None, exchanges=1, accounts=24)]
-    assert account_graph(factories.harvest(shared_keys=[], templates=unnamed)) is None
+    assert account_graph(campaigns.harvest(shared_keys=[], templates=unnamed)) is None
 
 
 def test_template_numbers_are_those_of_the_list() -> None:
@@ -56,14 +56,14 @@ def test_template_numbers_are_those_of_the_list() -> None:
         template("a", exchanges=50),
         template("a", "b", exchanges=5),
     ]
-    graph = drawn(factories.harvest(accounts=members("a", "b"), templates=templates, shared_keys=[]))
+    graph = drawn(campaigns.harvest(accounts=members("a", "b"), templates=templates, shared_keys=[]))
     assert [node.label for node in graph.nodes if node.shape == "template"] == ["template 3", "template 2"]
 
 
 def test_what_is_not_drawn_is_said() -> None:
     names = [f"a{i:03d}" for i in range(60)]
     keys = [key(f"{i:02d}", names[i], names[i + 1]) for i in range(40)]
-    graph = drawn(factories.harvest(accounts=members(*names), templates=[], shared_keys=keys))
+    graph = drawn(campaigns.harvest(accounts=members(*names), templates=[], shared_keys=keys))
     assert sum(shapes(graph).values()) <= 40
     assert "32 shared keys" in graph.left_out
     assert "51 accounts without a drawn link" in graph.left_out
@@ -72,7 +72,7 @@ def test_what_is_not_drawn_is_said() -> None:
 def test_rarer_combinations_are_counted() -> None:
     names = [f"a{i:02d}" for i in range(40)]
     keys = [key(f"{bit}", *(name for i, name in enumerate(names) if i >> bit & 1)) for bit in range(6)]
-    graph = drawn(factories.harvest(accounts=members(*names), templates=[], shared_keys=keys))
+    graph = drawn(campaigns.harvest(accounts=members(*names), templates=[], shared_keys=keys))
     assert shapes(graph)["account"] == 24
     assert "15 accounts with other links" in graph.left_out
     assert "1 account without a drawn link" in graph.left_out
@@ -83,7 +83,7 @@ links = st.lists(st.sets(st.integers(0, 120), min_size=1), max_size=12)
 
 @given(links, links)
 def test_the_picture_stays_readable(keys: list[set[int]], templates: list[set[int]]) -> None:
-    campaign = factories.harvest(
+    campaign = campaigns.harvest(
         accounts=members(*(f"a{i}" for i in range(121))),
         shared_keys=[key(str(i), *(f"a{a}" for a in accounts)) for i, accounts in enumerate(keys)],
         templates=[template(*(f"a{a}" for a in accounts)) for accounts in templates],

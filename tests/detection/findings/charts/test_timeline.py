@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.detection.findings import factories
+from tests.detection.findings import campaigns
 
 from stillwatch.detection.findings.charts.timeline import timeline
 from stillwatch.detection.findings.model import DailyCount
@@ -12,7 +12,7 @@ counts = st.tuples(st.integers(0, 500), st.integers(0, 10**9), st.integers(0, 10
 
 
 def bucket(hour: int, campaign: int, population: int) -> DailyCount:
-    start = (factories.START + timedelta(hours=hour)).isoformat()
+    start = (campaigns.START + timedelta(hours=hour)).isoformat()
     return DailyCount(start=start, campaign=campaign, population=population)
 
 
@@ -21,7 +21,7 @@ def test_no_buckets_no_picture() -> None:
 
 
 def test_days_stay_days() -> None:
-    chart = timeline(factories.harvest().timeline)
+    chart = timeline(campaigns.harvest().timeline)
     assert chart is not None
     assert chart.bin_length == timedelta(days=1)
     assert len(chart.bins) == 28

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.detection.findings import factories
+from tests.detection.findings import campaigns
 
 from stillwatch.detection.findings.charts.waterfall import WIDTH, waterfall
 from stillwatch.detection.findings.model import Evidence
@@ -12,7 +12,7 @@ def pieces(*bits: float) -> list[Evidence]:
 
 
 def test_start_terms_and_sum() -> None:
-    chart = waterfall(factories.harvest().evidence)
+    chart = waterfall(campaigns.harvest().evidence)
     assert [step.kind for step in chart.steps] == ["start", *["for"] * 5, "against", "total"]
     assert [step.value for step in chart.steps[:2]] == ["0", "+18.4"]
     assert chart.steps[-1].value == "+38.0"
@@ -57,4 +57,4 @@ def test_no_evidence() -> None:
 
 
 def test_the_description_says_what_the_bars_show() -> None:
-    assert "rare template) +18.4" in waterfall(factories.harvest().evidence).description
+    assert "rare template) +18.4" in waterfall(campaigns.harvest().evidence).description
