@@ -94,7 +94,7 @@ def test_a_finding_is_told_in_facts(tmp_path: Path) -> None:
     assert ("cluster.synchrony", "moderate") in told
     assert told["volume.exchanges", "16342"] == {"of_one_cluster": True}
     assert told["template.text", "Think: {}"] == {"accounts": 2}
-    assert told["template.bands", "('9f3a5c7d1e2b4f60',)"] == {"accounts": 7}
+    assert told["template.bands", "('9f3a5c7d1e2b4f60',)"] == {"accounts": 2}
     assert told["target.models", "aster-2"]["public"] is True
     assert told["target.models", "aster-3"] == {"public": False, "released_at": None}
     assert told["identity.email", "a2@example.com"] == {"account": "a2", "role": "victim"}

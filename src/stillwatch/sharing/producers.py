@@ -171,7 +171,7 @@ def _judgement(campaign: Campaign) -> Iterator[Fact]:
 
 
 def _texts(campaign: Campaign, bands: tuple[str, ...]) -> Iterator[Fact]:
-    sent_by = max((template.accounts for template in campaign.templates), default=0)
+    sent_by = min((template.accounts for template in campaign.templates), default=0)  # bands do not say of which
     if bands:
         yield Fact(field="template.bands", value=bands, context={"accounts": sent_by})
     for template in campaign.templates:

@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 
 from stillwatch.sharing.clearance.certain import certain_in
 
-EMAIL, CARD, PHONE, KEY, MONEY = (
+EMAIL, CARD, PHONE, KEY, MONEY, IBAN = (
     "an e-mail address", "a card number", "a phone number", "a key or a token", "a sum of money",
+    "an account at a bank",
 )  # fmt: skip
 FOUND = [
     (EMAIL, "write to bob.smith@globex.example now"), (EMAIL, "b\uff4fb\uff20globex\uff0eexample"),
@@ -21,7 +22,11 @@ FOUND = [
     (KEY, "api_key=abcd1234"), (KEY, "xyz_9f8e7d6c5b4a39281706"), (KEY, "q7Jx2LmN8pRt4VwZ6yBc1DfG"),
     (MONEY, "$19,400 a month"), (MONEY, "\u20ac 40"), (MONEY, "40 \u20ac"), (MONEY, "49.90 EUR per month"),
     (MONEY, "USD 40"), (MONEY, "40k usd"), (MONEY, "2 million dollars"), (MONEY, "nineteen thousand dollars"),
-    (MONEY, "19.400,- Euro"),
+    (MONEY, "19.400,- Euro"), (MONEY, "12.50\u5143"), (MONEY, "3\u4e07\u5186\u3067\u3059"), (MONEY, "12 z\u0142"),
+    (MONEY, "99 kr."), (MONEY, "$\u034f12"), (EMAIL, "jane@ac\u034fme.example"), (EMAIL, "ask jane@acme"),
+    (EMAIL, "jane@a\ufe0fcme.example"), (CARD, "4111/1111/1111/1111"), (CARD, "4111\\1111\\1111\\1111"),
+    (CARD, "4111\ufe0e1111\ufe0e1111\ufe0e1111"), (PHONE, "0044 20 7946 0958"), (PHONE, "+44\ufe0f 20 7946 0958"),
+    (KEY, "xoxb-123456789012-abc"), (IBAN, "to DE89 3704 0044 0532 0130 00, at once"), (IBAN, "GB82WEST12345698765432"),
 ]  # fmt: skip
 NOTHING = [
     "Think step by step and write down every thought before you answer.\n\n{}", "score over 12", "p = 0.001",
@@ -29,7 +34,8 @@ NOTHING = [
     "two waves of accounts", "3 + 1234567", "12+1234567", "2026-05-04 and 2026-05-05", "recall 0.9 at 5 minutes",
     "ISBN 9780306406157", "4111 1111 1111 1112", "a @ b", "question 1: {} step 2: {}", "Solve $x$ in {}.",
     "step-by-step", "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5",
-    "an api key is never shown", "the bearer of the message",
+    "an api key is never shown", "the bearer of the message", "GB82WEST12345698765433", "row 001 20 30",
+    "2026/11/28 and 2026/11/29", "@user asks", "Step 3 rub the pan", "12 kids, 2 won",
 ]  # fmt: skip
 
 

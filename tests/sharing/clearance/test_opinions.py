@@ -77,6 +77,18 @@ def test_an_opinion_covers_its_fields_only(tmp_path: Path) -> None:
         assert [ruling.state for ruling in outcome.rulings] == ["leaves", "held"]
 
 
+@pytest.mark.parametrize(
+    ("names", "state"), [(("biology", "cyber offence"), "leaves"), (("Jane Doe of Acme",), "held")]
+)
+def test_an_opinion_covers_no_category_that_may_be_somebody(tmp_path: Path, names: tuple[str, ...], state: str) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        for by in (ANN, BEN):
+            clearing.give_opinion(opinion(by, 33, ("safety_gap.scores",)))
+        [outcome] = clearing.clear([item(fact("safety_gap.scores", dict.fromkeys(names, 0.5)))])
+        assert [ruling.state for ruling in outcome.rulings] == [state]
+
+
 def test_an_opinion_falls_with_the_basis_that_held_when_it_was_given(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         for by in (ANN, BEN):

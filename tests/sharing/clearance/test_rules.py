@@ -79,6 +79,13 @@ TABLE = [
     # 7  F: AS number, hosting provider, client fingerprint.
     line(7, "infrastructure.asn", 64_512, "leaves", 64_512),
     line(7, "infrastructure.hosting_provider", "Cloudly Hosting", "leaves", "Cloudly Hosting"),
+    line(7, "infrastructure.hosting_provider", ["Hostly 24", "Cloudly"], "leaves", ["Cloudly", "Hostly 24"]),
+    line(7, "infrastructure.hosting_provider", "jane at acme dot com", "withheld"),
+    line(7, "infrastructure.hosting_provider", "block Example Labs now", "held"),
+    line(7, "infrastructure.hosting_provider", "Example pays 12 per M", "held"),
+    line(7, "infrastructure.hosting_provider", "a name of quite some more words", "held"),
+    line(7, "infrastructure.hosting_provider", ["4111 1111", "1111 1111"], "held"),
+    line(7, "infrastructure.hosting_provider", "81.2.69.142", "withheld"),
     line(7, "infrastructure.client_fingerprint", JA3, "leaves", JA3),
     line(7, "infrastructure.client_fingerprint", "whatever somebody writes", "withheld"),
     # 8  F if public, else C. Conditions: own observation, evidence link. Defamation, boycott.

@@ -7,32 +7,40 @@ one that hardly anything else has: an address with its @, a card number with its
 import re
 from collections.abc import Callable, Iterator
 
-from stillwatch.sharing.clearance.personal_data import plain
+from stillwatch.sharing.clearance.characters import plain
 
 _CURRENCY = (
-    r"(?:usd|eur|gbp|jpy|cny|rmb|chf|inr|aud|sgd|hkd|krw|dollars?|euros?|pounds?|yuan|yen|rupees?|francs?|bucks|cents?)"
+    r"(?:usd|eur|gbp|jpy|cny|rmb|chf|inr|aud|sgd|hkd|krw|pln|nok|dkk|czk|brl|mxn|nzd|zar|huf|aed|thb|idr|myr|vnd"
+    r"|twd|dollars?|euros?|pounds?|yuan|yen|rupees?|francs?|bucks|cents?|z\u0142(?:oty(?:ch)?)?|kr(?:on(?:a|e|or|er))?"
+    r"|pesos?|rubles?|lira)"
 )
+_UNSPACED = "[\u5143\u5186\u5706\u5713\uc6d0]"
+"""Yuan, yen and won, which languages without spaces write straight before the next word."""
 _MANY = r"(?:[km]|mn|mio|bn|hundred|thousand|million|billion)"
 _SIGN = "[$\u00a2-\u00a5\u058f\u060b\u09f2\u09f3\u0e3f\u20a0-\u20cf]"
 _MONEY = re.compile(
-    rf"{_SIGN}\s?\d|\d[\d.,' -]{{0,20}}(?:{_MANY}\b)?\s?(?:{_SIGN}|{_CURRENCY}\b)"
+    rf"{_SIGN}\s?\d|\d[\d.,' -]{{0,20}}(?:{_MANY}\b|[\u4e07\u5104\u4ebf])?\s?(?:{_SIGN}|{_UNSPACED}|{_CURRENCY}\b)"
     rf"|\b{_CURRENCY}\s?\d|\b{_MANY}\s{_CURRENCY}\b",
     re.IGNORECASE,
 )
-_EMAIL = re.compile(r"[^\s@]@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2}")
-_PHONE = re.compile(r"(?<!\d)(?<!\d\s)\+[\s(]{0,2}\d(?:[\s().\u2010-\u2015/-]{0,3}\d){6}")
+_EMAIL = re.compile(r"[^\s@]@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2}|[\w.+-]{2}@[^\W\d_][\w-]{2}")
+_PHONE = re.compile(
+    r"(?<!\d)(?<!\d\s)\+[\s(]{0,2}\d(?:[\s().\u2010-\u2015/-]{0,3}\d){6}"
+    r"|(?<![\d.,])00[1-9]\d{0,2}(?:[\s().\u2010-\u2015/-]{1,3}\d{2,5}){2,4}[\s().\u2010-\u2015/-]{1,3}\d{3}"
+)
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b")
 _KEYS = (
     re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}"),
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
     re.compile(r"\bA[A-Z]IA[A-Z0-9]{14,}\b"),
     re.compile(r"\bbearer\s+(?=\S*\d)[\w.~+/=-]{16,}", re.IGNORECASE),
     re.compile(r"\b(?:api|access|secret)[ _-]?(?:key|token)\W{1,3}(?=\S*\d)[\w.~+/=-]{8,}", re.IGNORECASE),
-    re.compile(r"\b(?:sk|pk|rk)[_-](?=[\w-]*\d)[\w-]{10,}"),
+    re.compile(r"\b(?:sk|pk|rk|xox[a-z])[_-](?=[\w-]*\d)[\w-]{10,}"),
     re.compile(r"\b[A-Za-z]{2,8}(?:[_-][A-Za-z]{2,8})?[_-](?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}\b"),
     re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{24,}"),
 )
 """Signed tokens, private keys, ids of access keys, what is called a key, prefixes before letters mixed with digits."""
-_DIGITS = re.compile(r"\d+(?:[\s._\u2010-\u2015-]{1,3}\d+)*")
+_DIGITS = re.compile(r"\d+(?:[\s._/\\\u2010-\u2015-]{1,3}\d+)*")
 _CARD_LENGTHS = range(13, 20)
 _CARD_GROUP = 4
 """Digits that stand together on a card, at least, but for the last of them."""
@@ -52,6 +60,7 @@ def certain_in(text: str, *, register: bool = False) -> list[str]:
     kinds: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("an e-mail address", lambda: _EMAIL.search(seen) is not None),
         ("a card number", lambda: any(len(number) in lengths and _is_checked(number) for number in _numbers(seen))),
+        ("an account at a bank", lambda: any(_is_iban(match[0]) for match in _IBAN.finditer(seen))),
         ("a phone number", lambda: _PHONE.search(seen) is not None),
         ("a key or a token", lambda: any(pattern.search(seen) for pattern in _KEYS)),
         ("a sum of money", lambda: _MONEY.search(seen) is not None),
@@ -71,6 +80,12 @@ def _numbers(text: str) -> Iterator[str]:
                 yield number
                 if len(group) < _CARD_GROUP or len(number) >= _CARD_LENGTHS[-1]:
                     break
+
+
+def _is_iban(text: str) -> bool:
+    """Return whether letters and digits have the check digits of an IBAN (ISO 13616: modulo 97)."""
+    number = re.sub("[ -]", "", text)
+    return int("".join(str(int(character, 36)) for character in number[4:] + number[:4])) % 97 == 1
 
 
 def _is_checked(number: str) -> bool:

@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stillwatch.sharing.clearance.model import Fact
-from stillwatch.sharing.clearance.personal_data import identifiers_in, personal_data_in
+from stillwatch.sharing.clearance.personal_data import identifiers_in, personal_data_in, speaks_of_money
+from stillwatch.sharing.objects.hub_words import value_asks
 
 _DAY_S = 86_400.0
 _SHORT = 200
+_LARGEST = 253_402_300_800.0
+"""No moment is behind the year 9999 (Unix seconds), and no count as large."""
+_NAME_WORDS, _NAME_DIGITS = 5, 4
 _HARVESTERS = ("harvester", "linked")
 
 Condition = Callable[[Fact, float], bool]
@@ -19,7 +23,7 @@ Condition = Callable[[Fact, float], bool]
 def moment_of(context: Mapping[str, Any], name: str) -> float | None:
     """Return what a context says of a number or a moment; None where it says no finite number."""
     value = context.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         return None
     return float(value)
 
@@ -62,6 +66,18 @@ def _sourced_and_dated(fact: Fact, now_s: float) -> bool:
     return bool(fact.context.get("source")) and day <= dt.datetime.fromtimestamp(now_s, dt.UTC).date()
 
 
+def _plain_names(fact: Fact, _now_s: float) -> bool:
+    """A name or a list of them: few words, few digits in all, and nothing that is found or that must not be said."""
+    names = fact.value if isinstance(fact.value, list | tuple) else [fact.value]
+    return all(isinstance(name, str) and _is_plain(name) for name in names) and (
+        sum(map(str.isdigit, "".join(names))) <= _NAME_DIGITS
+    )
+
+
+def _is_plain(name: str) -> bool:
+    return len(name.split()) <= _NAME_WORDS and not (identifiers_in(name) or speaks_of_money(name) or value_asks(name))
+
+
 CONDITIONS: dict[str, Condition] = {
     "a_day_after_release": _older("released_at", 1),
     "a_day_old": _older("observed_at", 1),
@@ -77,6 +93,7 @@ CONDITIONS: dict[str, Condition] = {
     "not_residential": lambda fact, _now_s: fact.context.get("residential") is False,
     "of_one_cluster": _says("of_one_cluster"),
     "own_observation": _says("own_observation"),
+    "plain_names": _plain_names,
     "public_model": _says("public"),
     "sent_by_two_accounts": _at_least("accounts", 2),
     "short": lambda fact, _now_s: isinstance(fact.value, str) and len(fact.value) <= _SHORT,

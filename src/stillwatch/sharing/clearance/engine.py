@@ -127,7 +127,11 @@ class Engine:
 
 
 def _unread(left: Ruling) -> list[str]:
-    """Return what in a text, as it would leave, could be about somebody; words between braces count."""
-    if left.transformation not in IN_WORDS:
+    """Return what in words, as they would leave, could be about somebody; those between braces count."""
+    if left.transformation == "category_levels":
+        words = ". ".join(left.value)
+    elif left.transformation in IN_WORDS:
+        words = left.value.replace("{", " ").replace("}", " ")
+    else:
         return []
-    return personal_data_in(left.value.replace("{", " ").replace("}", " "))
+    return personal_data_in(words)

@@ -12,6 +12,8 @@ from importlib import resources
 
 import msgspec
 
+from stillwatch.sharing.clearance.characters import holds_hidden, holds_letterlike, plain
+
 LONGEST = 4_000
 _MONEY = r"(?:usd|eur|gbp|jpy|cny|chf|inr|dollars?|euros?|pounds?|yuan|yen|bucks|cents?)"
 _TERMS = r"(?:prices?|pricing|discounts?|invoices?|revenues?|salary|salaries|fees?|quotas?|contracts?)"
@@ -85,9 +87,16 @@ def identifiers_in(text: str) -> list[str]:
         found.append("a key or a digest")
     if any(unicodedata.category(character) == "Sc" for character in seen):
         found.append("money")
-    if any(unicodedata.category(character)[0] == "C" and character not in "\n\t\r" for character in text):
+    if holds_hidden(text):
         found.append("characters that nobody sees")
+    if holds_letterlike(seen):
+        found.append("signs that can stand for letters")
     return found
+
+
+def speaks_of_money(text: str) -> bool:
+    """Return whether a text has a word for a sum or for terms of sale, with a number beside it or not."""
+    return re.search(rf"\b(?:{_MONEY}|{_TERMS}|pays?|paid|costs?)\b", plain(text).lower()) is not None
 
 
 def personal_data_in(text: str) -> list[str]:
@@ -117,12 +126,6 @@ def emptied(text: str) -> str:
         elif depth == 0:
             kept.append(character)
     return "".join(kept)
-
-
-def plain(text: str) -> str:
-    """Return a text as it looks: compatible forms made one, marks that are not seen gone."""
-    seen = unicodedata.normalize("NFKC", text.replace("\u2019", "'"))
-    return "".join(character for character in seen if unicodedata.category(character) != "Cf")
 
 
 def _is_a_code(word: str) -> bool:

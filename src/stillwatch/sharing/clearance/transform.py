@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -12,6 +11,7 @@ import msgspec
 
 from stillwatch.errors import InputRejectedError
 from stillwatch.sharing.clearance.certain import certain_in
+from stillwatch.sharing.clearance.characters import holds_hidden, shown
 from stillwatch.sharing.clearance.circumvention import KINDS
 from stillwatch.sharing.clearance.model import Fact
 from stillwatch.sharing.clearance.personal_data import emptied, identifiers_in
@@ -25,6 +25,8 @@ _MOST_BANDS = 32
 _BAND = re.compile(r"[0-9a-f]{16}")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,79}")
 _MOST_DIGITS = 8
+_IN_NAMES = frozenset({"a key or a digest", "a link or a domain", "a long number"})
+"""What names of models and hosts look like too: a date, a digest of a version, a domain."""
 _KEY = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{12,}")
 _FINGERPRINT = re.compile(
     r"[0-9a-f]{32}|[a-z][0-9]{2}[a-z][0-9]{4}[a-z0-9]{2}_[0-9a-f]{12}_[0-9a-f]{12}"
@@ -93,12 +95,14 @@ def _is_told_in(digits: str) -> bool:
 
 
 def _label(fact: Fact, means: Means) -> Any:
-    """Keep names of products and hosts as they are; sums, keys, and numbers as long as a telephone's are no names."""
+    """Keep names of products and hosts as they are; what else has a form that is found is no name."""
     for value in _listed(fact.value):
         if isinstance(value, str) and (
-            sum(map(str.isdigit, value)) > _MOST_DIGITS or _KEY.search(value) or "money" in identifiers_in(value)
+            sum(map(str.isdigit, value)) > _MOST_DIGITS
+            or _KEY.search(value)
+            or not _IN_NAMES.issuperset(identifiers_in(value))
         ):
-            raise WithheldError("it is no short label: it holds a long number, a key or a sum")
+            raise WithheldError("it is no short label: it holds a long number, a key, a sum or an address")
     return _matching(_LABEL, "short label")(fact, means)
 
 
@@ -153,6 +157,18 @@ def _number(fact: Fact, _means: Means) -> int:
     return fact.value
 
 
+def _domain(fact: Fact, means: Means) -> Any:
+    if any(isinstance(value, str) and certain_in(value) for value in _listed(fact.value)):
+        raise WithheldError("it is no domain: it holds a number of a card, or another identifier")
+    return _matching(_DOMAIN, "domain")(fact, means)
+
+
+def _level(fact: Fact, means: Means) -> Any:
+    if not isinstance(fact.value, str):
+        raise WithheldError(f"it is none of {', '.join(_LEVELS)}")
+    return _one_of(_LEVELS)(fact, means)
+
+
 def _one_of(words: tuple[str, ...]) -> Transformation:
     def check(fact: Fact, _means: Means) -> Any:
         known = sorted({value for value in _listed(fact.value) if isinstance(value, str) and value in words})
@@ -173,7 +189,8 @@ def _text(fact: Fact, _means: Means, *, register: bool = False) -> str:
     text = fact.value if isinstance(fact.value, str) else ""
     if not text.strip() or len(text) > _MOST_TEXT:
         raise WithheldError(f"it is no text of at most {_MOST_TEXT} characters")
-    if any(unicodedata.category(character)[0] == "C" and character not in "\n\t" for character in text):
+    text = shown(text)
+    if holds_hidden(text):
         raise WithheldError("it holds characters that nobody sees")
     certain = certain_in(text, register=register)
     if certain:
@@ -224,11 +241,11 @@ TRANSFORMATIONS: dict[str, Transformation] = {
     "capability": _one_of(get_args(Capability)),
     "category_levels": _category_levels,
     "circumvention": _one_of(KINDS),
-    "domain": _matching(_DOMAIN, "domain"),
+    "domain": _domain,
     "emptied_template": _emptied_template,
     "fingerprint": _matching(_FINGERPRINT, "fingerprint of a client"),
     "label": _label,
-    "level": _one_of(_LEVELS),
+    "level": _level,
     "lifetime": _lifetime,
     "number": _number,
     "prefix": _prefix,
