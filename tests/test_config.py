@@ -5,7 +5,12 @@ import pytest
 from stillwatch.config import check_config, load_config
 from stillwatch.errors import UsageError
 
-OPTIONS = {"detect": {"fpr": "fpr", "format": "log_format", "max_rejects": "max_rejects"}, "sketch": {"out": "out"}}
+OPTIONS = {
+    "detect": {"fpr": "fpr", "format": "log_format", "max_rejects": "max_rejects"},
+    "sketch": {"out": "out"},
+    "hub member add": {"role": "role", "json": "as_json"},
+    "hub serve": {"port": "port"},
+}
 
 
 def write(folder: Path, text: str) -> Path:
@@ -26,10 +31,20 @@ def test_settings_are_written_as_the_options_are_called(tmp_path: Path) -> None:
     }
 
 
+def test_a_verb_of_several_words_has_a_table_within_a_table(tmp_path: Path) -> None:
+    path = write(tmp_path, '[hub.member.add]\nrole = "reader"\njson = true\n[hub.serve]\nport = 1\n')
+    assert check_config(load_config(path), OPTIONS, path) == {
+        "hub": {"member": {"add": {"role": "reader", "as_json": True}}, "serve": {"port": 1}}
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("fpr = 0.01", "[detect] fpr"),
+        ("[hub]\nport = 1", "[hub.member] port"),
+        ("[hub.serv]\nport = 1", "there is no verb 'hub serv'"),
+        ("[hub.serve.now]\nport = 1", "[hub.serve] has no setting 'now'"),
         ("[detect\n", "cannot read the settings"),
         ("[detect]\nfprr = 0.01", "[detect] has no setting 'fprr'"),
         ("[detect]\nlog_format = 'native'", "[detect] has no setting 'log_format'"),

@@ -88,7 +88,7 @@ def _row(name: str, parameter: Any) -> str:
 
 
 def _variable(name: str, parameter: Any) -> str:
-    called = parameter.name if " " in name else max(parameter.opts, key=len).lstrip("-")
+    called = max(parameter.opts, key=len).lstrip("-")
     return "_".join(("STILLWATCH", *name.split(), called)).replace("-", "_").upper()
 
 

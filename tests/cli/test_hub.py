@@ -56,6 +56,15 @@ def test_rotation_overlaps(tmp_path: Path) -> None:
     assert [is_good(tmp_path, one) for one in (old, new, last)] == [False, False, True]
 
 
+def test_a_rotation_keeps_the_binding_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    made(tmp_path, "add", "north", "--certificate", "A" * 43)
+    tokens = [made(tmp_path, "rotate", "north", *more)["token"] for more in ((), ("--certificate", "E" * 43), ())]
+    free = made(tmp_path, "rotate", "north", "--unbound")["token"]
+    with open_storage(tmp_path) as storage, storage.reading() as db:
+        bound = [known.certificate for one in (*tokens, free) if (known := find_token(db, one, storage.now()))]
+    assert bound == ["A" * 43, "E" * 43, "E" * 43, None]
+
+
 def test_removal_ends_every_token(tmp_path: Path) -> None:
     told = made(tmp_path, "add", "north")
     assert made(tmp_path, "remove", told["member_id"]) == {"member_id": told["member_id"]}
@@ -79,6 +88,7 @@ def test_the_token_alone_goes_to_standard_output(tmp_path: Path) -> None:
         ("member", "remove", "nobody"),
         ("member", "remove", "hub"),
         ("member", "rotate", "nobody"),
+        ("member", "rotate", "nobody", "--unbound", "--certificate", "A" * 43),
         ("member", "list", "--database-url", "mysql://root@127.0.0.1/x"),
         ("member", "list", "--database-url", "::"),
         ("serve", "--api-root", "v1"),

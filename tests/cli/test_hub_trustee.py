@@ -3,8 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.hub.process import Served, add_member
 
+from stillwatch.errors import UsageError
 from stillwatch.hub.api.holder import Holder
 
 TRUSTEE = [sys.executable, "-c", "import sys; from stillwatch.cli.hub_trustee import trustee; trustee(sys.argv[1:])"]
@@ -38,6 +40,24 @@ def test_a_key_is_split_once_and_the_trustee_answers_for_its_share(tmp_path: Pat
         process.terminate()
         process.communicate()
     assert told["epochs"][0]["public_keys"] == epoch["public_keys"][1:]
+
+
+def test_no_hub_is_served_on_a_share(tmp_path: Path) -> None:
+    hub, share = tmp_path / "hub", tmp_path / "share"
+    hub.mkdir()
+    Holder(hub, {}, NOW)
+    assert run("split", "--data-dir", hub, "--out", share).returncode == 0
+    with pytest.raises(UsageError, match="a trustee's share"):
+        Holder(share, {}, NOW)
+    Holder(share, {}, NOW, make=False)
+
+
+def test_an_address_that_is_none_splits_nothing(tmp_path: Path) -> None:
+    hub, share = tmp_path / "hub", tmp_path / "share"
+    hub.mkdir()
+    Holder(hub, {}, NOW)
+    assert "--url is no URL" in run("split", "--data-dir", hub, "--out", share, "--url", "nonsense").stderr
+    assert not share.exists()
 
 
 def test_without_a_share_there_is_no_trustee(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
+from stillwatch.cli.urls import check_url
 from stillwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 _ROOT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _TAKEN = {"v1", "taxii2"}
 _OVERLAP_H = 24.0
+_MOST_OVERLAP_H = 366 * 24
 _MOST_DAYS = 36_500
-_URL = re.compile(r"[!-~]+", re.ASCII)
 _CERTIFICATE = re.compile(r"[A-Za-z0-9_-]{43}=?", re.ASCII)
 
 
@@ -70,7 +70,7 @@ def serve(
     if _ROOT.fullmatch(api_root) is None or api_root in _TAKEN:
         raise UsageError(f"{api_root!r} cannot name an API root", hint="--api-root with small letters and digits")
     if public_url is not None:
-        _check_url(public_url)
+        check_url(public_url, "--public-url")
     setup = Setup(
         data_dir=data_dir,
         database_url=database_url,
@@ -160,25 +160,32 @@ def rotate(
     name: Annotated[str, typer.Argument(help="Name or id of the member.")],
     data_dir: DataDir,
     database_url: DatabaseUrl = None,
-    overlap_hours: Annotated[float, typer.Option(min=0, help="Hours for which the old tokens stay good.")] = _OVERLAP_H,
+    overlap_hours: Annotated[
+        float, typer.Option(min=0, max=_MOST_OVERLAP_H, help="Hours for which the old tokens stay good.")
+    ] = _OVERLAP_H,
     days: Annotated[float | None, typer.Option(min=0, help="Days that the token is good for; none = no end.")] = None,
     certificate: Annotated[
         str | None, typer.Option(help="SHA-256 (base64url) of the client certificate that the token is bound to.")
     ] = None,
+    unbound: Annotated[bool, typer.Option("--unbound", help="Bind it to no certificate, as the old one was.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print a new token for a member, and let the old ones end.
+    """Print a new token for a member, and let the old ones end. It stays bound to the certificate of the old one.
 
     Example: stillwatch hub member rotate "Lab North" --data-dir /var/lib/stillwatch-hub --overlap-hours 1
     """
     from stillwatch.hub.hub import check_hub, open_storage
-    from stillwatch.hub.members import end_tokens, make_token, named_member
+    from stillwatch.hub.members import binding_of, end_tokens, make_token, named_member
 
     valid_s = _seconds(days)
     _check_certificate(certificate)
+    if unbound and certificate is not None:
+        raise UsageError("--unbound and --certificate contradict one another", hint="give one of them")
     check_hub(data_dir, database_url)
     with open_storage(data_dir, database_url) as storage, storage.writing() as db:
         found = named_member(db, name)
+        if certificate is None and not unbound:
+            certificate = binding_of(db, found)
         end_tokens(db, found, storage.now() + overlap_hours * 3600)
         token = make_token(db, found, storage.now(), valid_s=valid_s, certificate=certificate)
         storage.audit(db, "member.rotated")
@@ -218,17 +225,6 @@ def _seconds(days: float | None) -> float | None:
 def _check_certificate(certificate: str | None) -> None:
     if certificate is not None and _CERTIFICATE.fullmatch(certificate) is None:
         raise UsageError("--certificate is no SHA-256 in base64url", hint="43 characters, as x5t#S256 of RFC 8705")
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        whole = False
-        parts = urlsplit("")
-    if not whole or parts.query or parts.fragment or parts.username is not None or not _URL.fullmatch(url):
-        raise UsageError("--public-url is no URL of a hub", hint="as https://hub.example, with no query")
 
 
 def _print_token(member_id: str, token: str, *, as_json: bool) -> None:

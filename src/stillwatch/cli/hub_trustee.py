@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.urls import check_url
+
 trustee = typer.Typer(help="Split a hub's key with a trustee, and be one.", no_args_is_help=True)
 
 
@@ -32,6 +34,8 @@ def split(
     from stillwatch.data_dir import alone
     from stillwatch.hub.api.holder import split as divide
 
+    if url is not None:
+        check_url(url, "--url")
     with alone(data_dir):
         epochs = divide(data_dir, out, url)
     if as_json:

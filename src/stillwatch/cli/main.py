@@ -132,9 +132,18 @@ def _run() -> None:
     _add_verbs()
     command = get_command(app)
     config = Path(CONFIG_FILE)
-    verbs = getattr(command, "commands", {})
-    options = {name: _options(name, verb.params) for name, verb in verbs.items()}
+    options = {verb: _options(verb, parameters) for verb, parameters in _verbs(command)}
     command(prog_name="stillwatch", default_map=check_config(load_config(config), options, config))
+
+
+def _verbs(command: Any, name: str = "") -> Iterator[tuple[str, Iterable[Any]]]:
+    """Yield the parameters of each verb by its whole name, such as "share pull"."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield name, command.params
+        return
+    for called, verb in inner.items():
+        yield from _verbs(verb, f"{name} {called}".strip())
 
 
 def _stop() -> NoReturn:
@@ -156,8 +165,8 @@ def _options(verb: str, parameters: Iterable[Any]) -> dict[str, str]:
     for parameter in parameters:
         called = max(parameter.opts, key=len).lstrip("-").replace("-", "_")
         options[called] = str(parameter.name)
-        if called != parameter.name:
-            parameter.envvar = f"STILLWATCH_{verb}_{called}".replace("-", "_").upper()
+        if called != parameter.name and parameter.envvar is None:
+            parameter.envvar = f"STILLWATCH_{verb}_{called}".replace(" ", "_").replace("-", "_").upper()
     return options
 
 

@@ -124,6 +124,14 @@ def make_token(
     return token
 
 
+def binding_of(db: Connection, member: Member) -> str | None:
+    """Return the certificate that a member's newest token is or was bound to; None where it is bound to none."""
+    table = schema.credential
+    query = select(table.c.certificate).where(table.c.member == member.number)
+    found: str | None = db.execute(query.order_by(table.c.created.desc()).limit(1)).scalar()
+    return found
+
+
 def end_tokens(db: Connection, member: Member, at: float) -> None:
     """Let a member's present tokens end at a moment (Unix seconds), unless they end sooner."""
     table = schema.credential

@@ -102,6 +102,8 @@ def test_a_witness_sees_growth_and_its_line_is_served(world: World, tmp_path: Pa
     with pytest.raises(Exception, match="no signature"):
         verify(parse(checkpoint(ann)), key.verifying.timed())
     held = parse(checkpoint(ann, "?witnessed=true"))
+    assert parse(checkpoint(ann, "?witnessed=1")) == held
+    assert ann.get("/v1/audit/checkpoint?witnessed=maybe").status_code == 400
     verify(held, key.verifying.timed())
     verify(held, log_key(world).verifying)
     assert held.checkpoint == served.checkpoint

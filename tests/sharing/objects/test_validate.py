@@ -60,6 +60,18 @@ def test_faults_are_found_and_placed(changes: dict[str, Any], words: str) -> Non
     assert words in found
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("spec_version", "2.0"),
+        ("created_by_ref", "indicator--97d385f1-0c6f-4f0e-8a51-6a8f4f0a9b11"),
+    ],
+)
+def test_the_version_is_ours_and_a_maker_is_somebody(name: str, value: str) -> None:
+    assert any(one.startswith(f"{name}: ") for one in errors(indicator() | {name: value}))
+    assert errors(OWN | {name: value})
+
+
 def test_a_missing_property_is_named() -> None:
     assert any('"pattern"' in one for one in errors({k: v for k, v in indicator().items() if k != "pattern"}))
 

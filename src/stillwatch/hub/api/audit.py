@@ -22,6 +22,7 @@ from stillwatch.transparency.tiles import CHECKPOINT, read_resource
 TEXT, BYTES = "text/plain; charset=utf-8", "application/octet-stream"
 KEPT = 64
 """Sizes of the log of which the cosignatures are kept."""
+_WORDS = {"true": True, "1": True, "false": False, "0": False}
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -78,7 +79,13 @@ class Audit:
         proof = "/v1/audit/proof"
         return [
             Operation(
-                "/v1/audit/checkpoint", "get", "The signed checkpoint.", self.checkpoint, query=(seen,), gives=TEXT
+                "/v1/audit/checkpoint",
+                "get",
+                "The signed checkpoint.",
+                self.checkpoint,
+                errors=(400,),
+                query=(seen,),
+                gives=TEXT,
             ),
             Operation(
                 "/v1/audit/tile/{path:path}",
@@ -120,7 +127,7 @@ class Audit:
 
     def checkpoint(self, call: Call) -> Answer:
         """Answer the newest checkpoint with the lines of its witnesses, or the newest that has any."""
-        wants_witness = call.query.get("witnessed", ["false"])[-1] == "true"
+        wants_witness = _yes_or_no(call.query.get("witnessed", ["false"])[-1])
         note = None if wants_witness else read_resource(self._directory, CHECKPOINT)
         with self._storage.reading() as db:
             newest = select(cosignature.c.note).order_by(cosignature.c.size.desc()).limit(1)
@@ -236,6 +243,12 @@ def _number(call: Call, name: str) -> int:
     if _NUMBER.fullmatch(text) is None:
         raise HubError(400, f"{name} is no number", "a whole number from 0")
     return int(text)
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in _WORDS:
+        raise HubError(400, "witnessed is neither true nor false")
+    return _WORDS[text]
 
 
 def _witness_key(text: str) -> VerifyingKey:

@@ -14,7 +14,8 @@ from stillwatch.sharing.matching.epochs import EPOCH_ID, PublishedEpoch
 from stillwatch.sharing.matching.key_ring import Epoch, KeyRing, load_ring, new_ring, save_ring
 from stillwatch.sharing.matching.keys import read_key
 
-RING, TRUSTEE = "oprf-ring.json", "trustee.json"
+RING, TRUSTEE, SHARE = "oprf-ring.json", "trustee.json", "share"
+"""A ring; what a hub knows of its trustee; and, beside a trustee's ring, the mark that it is no whole key."""
 KEY_VARIABLE, EPOCH_VARIABLE = "STILLWATCH_HUB_OPRF_KEY", "STILLWATCH_HUB_OPRF_EPOCH"
 GIVEN = "1"
 """Epoch of a key that the environment gives; those of a ring are called otherwise, so that nobody takes one for it."""
@@ -39,10 +40,11 @@ class Holder:
         data_dir: where ring and trustee file are.
         environment: may give the key, for tests: then nothing is read or written.
         now: Unix seconds, for a ring that is made.
-        make: whether a ring may be made.
+        make: whether a ring may be made: by a hub, and not by a trustee.
 
     Raises:
-        UsageError: the ring cannot be read or, where none may be made, is not there; or the environment's key is none.
+        UsageError: the ring cannot be read or, where none may be made, is not there; it is a trustee's and this is a
+            hub; or the environment's key is none.
     """
 
     def __init__(self, data_dir: Path, environment: Mapping[str, str], now: float, *, make: bool = True) -> None:
@@ -82,6 +84,9 @@ class Holder:
         return [one.published(theirs[one.id]) for one in epochs if one.id in theirs]
 
     def _open(self, now: float, *, make: bool) -> KeyRing:
+        if make and self._path.with_name(SHARE).exists():
+            hint = "stillwatch hub trustee serve answers for it; give the hub a data directory of its own"
+            raise UsageError("this is a trustee's share of a key", where=Location(str(self._path.parent)), hint=hint)
         if self._path.exists():
             return load_ring(self._path)
         if not make:
@@ -135,6 +140,7 @@ def split(hub_dir: Path, trustee_dir: Path, url: str | None) -> list[PublishedEp
     theirs = [msgspec.structs.replace(one, key=share) for one, (_, share) in pairs]
     make_data_dir(trustee_dir)
     known = Trustee(epochs=[one.published() for one in theirs], url=url)
+    (trustee_dir / SHARE).write_text("a trustee's share of a key\n", "utf-8")
     save_ring(KeyRing(theirs, ring.overlap_s), trustee_dir / RING)
     replace_file(hub_dir / TRUSTEE, msgspec.json.format(msgspec.json.encode(known), indent=2) + b"\n")
     save_ring(KeyRing(mine, ring.overlap_s), hub_dir / RING)

@@ -32,6 +32,12 @@ _TIMES = (
 # Days that the calendar has, years and seconds that every reader's clock has.
 _TIME = {"type": "string", "format": "date-time", "pattern": r"^[1-9][0-9]{3}-.*:[0-5][0-9](\.[0-9]+)?Z$"}
 
+# What the schemas leave open: another version, and a maker that nobody can be.
+_HEAD = {
+    "spec_version": {"const": "2.1"},
+    "created_by_ref": {"pattern": "^identity--"},
+}
+
 
 class Names(NamedTuple):
     """The properties that STIX gives a type: on the object itself, and anywhere within it."""
@@ -69,7 +75,11 @@ def standard() -> Standard:
 
 def _compiled(body: dict[str, Any], registry: Registry) -> Draft202012Validator:
     extensions = {key: {"$ref": schema(key)["$id"]} for key in SCHEMA_FILES}
-    ours = {**dict.fromkeys(_TIMES, _TIME), "extensions": {"type": "object", "properties": extensions}}
+    ours = {
+        **dict.fromkeys(_TIMES, _TIME),
+        **_HEAD,
+        "extensions": {"type": "object", "properties": extensions},
+    }
     return Draft202012Validator(
         {"allOf": [{"$ref": body["$id"]}, {"properties": ours}]},
         validate_formats=True,
