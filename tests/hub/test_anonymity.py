@@ -1,12 +1,14 @@
 from typing import Any
 
 import pytest
-from tests.hub.api.worlds import TAXII, World, absent, campaign, world_in
+from tests.hub.api.worlds import HOUR, TAXII, Who, World, absent, campaign, world_in
+from tests.hub.site import statement
 
 from stillwatch.hub.anonymity import apart, is_anonymous, refusal
 from stillwatch.hub.storage.moments import parse_moment
 from stillwatch.sharing.objects import build
-from stillwatch.sharing.objects.extensions import LlmAccount, Sharing
+from stillwatch.sharing.objects.extensions import HARVEST, LlmAccount, Sharing
+from stillwatch.sharing.objects.tlp import Tlp, marking_definition
 
 OWNER, HUB = absent("identity"), absent("identity")
 
@@ -57,17 +59,53 @@ def test_each_anonymous_object_is_on_its_own() -> None:
     assert apart([]) == []
 
 
-def test_nothing_in_time_or_in_the_log_ties_it_to_what_was_posted_with_it(world: World) -> None:
+def post(who: Who, *objects: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """Return the ids that were taken, and what is said of the others."""
+    raw = b'{"objects":[' + b",".join(build.canonical(one) for one in objects) + b"]}"
+    told = who.call("POST", "/exchange/collections/shared/objects/", raw, TAXII).json()
+    failures = {one["id"]: one["message"] for one in told.get("failures", [])}
+    return [one["id"] for one in told.get("successes", [])], failures
+
+
+def test_an_anonymous_object_beside_others_is_refused_and_they_are_not(world: World) -> None:
     ann, ben = world.members("ann", "ben")
-    ann.share(campaign(ann.id), campaign(world.anonymous, anonymous=True), campaign(ann.id))
-    kinds = [leaf["kind"] for leaf in world.leaves()]
-    assert kinds == ["objects.added"] * 2
-    added = [
-        parse_moment(one["date_added"]) or 0
-        for one in ben.get("/exchange/collections/shared/manifest/").json()["objects"]
-    ]
-    assert added[2] > max(added[:2])  # a window of its own, after that of the others
-    assert max(added[:2]) - min(added[:2]) < 2**14
+    named, hidden = campaign(ann.id), campaign(world.anonymous, anonymous=True)
+    why = "it is to be anonymous and others of the post are not: post it apart, at another moment"
+    assert post(ann, named, hidden) == ([named["id"]], {hidden["id"]: why})
+    assert post(ann, hidden, named) == ([named["id"]], {hidden["id"]: why})  # also where the named one is there already
+    assert world.leaves()[0]["kind"] == "objects.added"
+    assert len(world.leaves()) == 1
+    world.clock.now += HOUR
+    assert post(ann, hidden) == ([hidden["id"]], {})
+    shown = ben.get("/exchange/collections/shared/objects/").json()["objects"]
+    assert [one["id"] for one in shown] == [named["id"], hidden["id"]]
+
+
+def test_an_anonymous_definition_that_is_refused_is_none_for_the_others(world: World) -> None:
+    ann, ben = world.members("ann", "ben")
+    definition = statement(
+        created_by_ref=world.anonymous, extensions=campaign(world.anonymous, anonymous=True)["extensions"]
+    )
+    del definition["extensions"][HARVEST]
+    named = campaign(ann.id) | {"object_marking_refs": [definition["id"]]}
+    taken, failures = post(ann, definition, named)
+    assert (taken, list(failures)) == ([named["id"]], [definition["id"]])
+    assert ben.get("/exchange/collections/shared/objects/").json() == {"more": False}
+
+
+def test_what_may_be_posted_with_an_anonymous_object(world: World) -> None:
+    ann, ben = world.members("ann", "ben")
+    definition = marking_definition(Tlp.GREEN)
+    hidden = [campaign(world.anonymous, anonymous=True, tlp=Tlp.GREEN) for _ in range(2)]
+    taken, failures = post(ann, definition, *hidden)
+    assert (len(taken), failures) == (3, {})
+    assert [leaf["kind"] for leaf in world.leaves()] == ["objects.added"] * 3
+    manifest = ben.get("/exchange/collections/shared/manifest/").json()["objects"]
+    added = [parse_moment(one["date_added"]) or 0 for one in manifest]
+    assert added == sorted(added)
+    assert post(ann, {"type": "nothing"}, campaign(world.anonymous, anonymous=True))[1].keys() == {
+        "unnamed--00000000-0000-0000-0000-000000000000"
+    }
 
 
 def test_two_versions_in_one_post_are_one_object(world: World) -> None:

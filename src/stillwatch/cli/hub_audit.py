@@ -78,6 +78,8 @@ def _read_key(given: str) -> "VerifyingKey":
         raise UsageError("no public key of a log", where=Location(given)) from None
     except (OSError, ValueError):  # ValueError: a NUL in the name
         text = given
+    if text == given and "+" not in given:
+        raise UsageError("no such file, and no public key of a log", where=Location(given))
     return parse_verifying_key(text)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import Connection, select
 
-from stillwatch.hub import standings, statuses
+from stillwatch.hub import correlation, standings, statuses
 from stillwatch.hub.anonymity import apart
 from stillwatch.hub.candidates import Candidate, Fault, Validator, inspect
 from stillwatch.hub.collections import Collection
@@ -137,6 +137,8 @@ class Intake:
                 group.extend(own[name])
         insert_rows(db, schema.stored, rows, _weight)
         standings.write(db, collection.number, groups.values())
+        items = {seq: one.candidate.item for seq, one in placed}
+        correlation.enqueue(db, collection.number, owner.number, items, [name for name in groups if own.get(name)])
         own.update(groups)
 
 

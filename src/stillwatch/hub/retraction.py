@@ -27,14 +27,15 @@ def retract(db: Connection, storage: Storage, collection: int, owner: Member, fo
         return
     gone = {one.seq for one in found}
     stones = {(one.id, WHOLE if one.version == one.seq else one.version) for one in found}
-    for name, versions in standings.versions_of(db, collection, {one.id for one in found}, owner.number).items():
+    for name, versions in standings.versions_of(db, collection, {one.id for one in found}).items():
         corrections.announce(db, storage, collection, owner.number, versions, frozenset(gone))
-        standings.clear(db, collection, versions)
-        standings.write(db, collection, [[one for one in versions if one.seq not in gone]])
+        own = [one for one in versions if one.owner == owner.number]
+        standings.clear(db, collection, own)
+        standings.write(db, collection, [[one for one in own if one.seq not in gone]])
         for version in (version for stone, version in stones if stone == name):
             key = {"collection": collection, "id": name, "owner": owner.number, "version": version}
             db.execute(schema.tombstone.insert().values(key))
-    correlation.forget(db, gone)
+    correlation.forget(db, storage, gone)
     db.execute(schema.stored.delete().where(schema.stored.c.seq.in_(sorted(gone))))
     said = hashlib.sha256(storage.secret("retracted") + b"".join(one.to_bytes(8, "big") for one in sorted(gone)))
     storage.audit(db, "objects.deleted", objects=said.hexdigest())

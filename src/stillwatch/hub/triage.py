@@ -63,7 +63,9 @@ class Triage:
         named = {who for one in candidates for who in recipients_of(one.item) or ()}
         named |= {creator for one in candidates if (creator := _creator(one)) is not None}
         self._numbers = numbers_of(self._db, named) if named else {}
-        self._markings = Markings(self._db, self._collection, self._owner, candidates, self._numbers)
+        self._beside = anonymity.is_beside_others(one.item for one in candidates)
+        rest = [one for one in candidates if not self._is_shown_by_others(one)]
+        self._markings = Markings(self._db, self._collection, self._owner, rest, self._numbers)
         hub = find_member(self._db, HUB)
         self._hub_id = "" if hub is None else hub.member_id
         for candidate in candidates:
@@ -90,10 +92,16 @@ class Triage:
         unfit = self._pretence(one) or anonymity.refusal(one.item, self._owner.member_id, self._hub_id)
         if unfit is not None:
             return unfit
+        if self._is_shown_by_others(one):
+            return "it is to be anonymous and others of the post are not: post it apart, at another moment"
         unknown = [who for who in recipients_of(one.item) or () if who not in self._numbers]
         if unknown:
             return f"recipient {min(unknown)[:80]} is no member"
         return None if one.version is None or one.id in LEVEL_OF_ID else self._conflict(one)
+
+    def _is_shown_by_others(self, one: Candidate) -> bool:
+        """Whether an object is anonymous, and the others of the post would show whose it is."""
+        return self._beside and anonymity.is_anonymous(one.item)
 
     def _pretence(self, one: Candidate) -> str | None:
         """Return why an object is not its poster's to say; what its poster sees stored already is none of its words."""

@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 from tests.hub.api.worlds import DAY, Who, World, absent, campaign
+from tests.hub.site import address
 
 from stillwatch.sharing.objects.build import revise
+from stillwatch.sharing.objects.extensions import SHARING
 from stillwatch.sharing.objects.tlp import Tlp
 
 
@@ -43,12 +45,28 @@ def test_deleting_one_version_withdraws_from_those_who_saw_no_other(world: World
     second = revise(first, at=world.clock.now + 10, name="for friends")
     second["extensions"] = campaign(owner.id, recipients=(friend.id,))["extensions"]
     owner.share(first, second)
+    assert told(friend) == []
     path = f"/exchange/collections/shared/objects/{first['id']}/?match[version]=first"
     assert owner.call("DELETE", path).status_code == 200
     assert told(stranger) == [(first["id"], "withdrawn", "its owner deleted it")]
+    assert told(friend) == told(owner) == []  # they have the other
     assert owner.delete(first["id"]).status_code == 200
-    assert len(told(friend)) == 2
+    assert len(told(friend)) == 1
     assert len(told(stranger)) == 1
+
+
+def test_nobody_takes_back_what_another_shares_under_the_same_id(world: World) -> None:
+    owner, copier, friend, stranger = world.members("owner", "copier", "friend", "stranger")
+    item = address(extensions=campaign(owner.id, recipients=(copier.id, friend.id))["extensions"])
+    item["extensions"] = {SHARING: item["extensions"][SHARING]}
+    owner.share(item)
+    copier.share(item)
+    assert correct(copier, item["id"], "withdrawn").status_code == 202
+    assert copier.delete(item["id"]).status_code == 200
+    assert told(friend) == told(owner) == told(stranger) == []
+    assert owner.delete(item["id"]).status_code == 200
+    assert [kind for _, kind, _ in told(friend)] == ["withdrawn"]
+    assert told(stranger) == []
 
 
 def test_deleting_an_old_version_that_has_a_newer_one_withdraws_nothing(world: World) -> None:
@@ -81,6 +99,64 @@ def test_a_dispute_reaches_owner_and_readers_without_a_name_and_cannot_be_counte
     correct(owner, item["id"], "corrected")
     assert correct(readers[0], item["id"], "disputed", "still").status_code == 202
     assert [kind for _, kind, _ in told(readers[1])] == ["disputed", "corrected", "disputed"]
+
+
+def hide_second_version(owner: Who, first: dict[str, Any], *friends: Who) -> None:
+    """Post a version of an object that its readers do not see."""
+    hidden = campaign(owner.id, tlp=Tlp.RED, recipients=tuple(who.id for who in friends))
+    owner.share(revise(first, at=owner.world.clock.now + 10) | {"extensions": hidden["extensions"]})
+
+
+def test_a_dispute_of_one_version_is_not_told_to_who_sees_another(world: World) -> None:
+    owner, x, y, friend = world.members("owner", "x", "y", "friend")
+    item = campaign(owner.id, tlp=Tlp.RED, recipients=(x.id, y.id))
+    owner.share(item)
+    hide_second_version(owner, item, friend)
+    assert correct(friend, item["id"], "disputed", "of the second").status_code == 202
+    assert told(x) == told(y) == []
+    assert correct(x, item["id"], "disputed", "of the first").status_code == 202
+    assert told(x) == told(y) == [(item["id"], "disputed", "of the first")]
+    assert told(friend) == [(item["id"], "disputed", "of the second")]
+    assert len(told(owner)) == 2
+
+
+def test_who_sees_two_versions_disputes_the_newer_and_is_told_once(world: World) -> None:
+    owner, stranger, friend, other = world.members("owner", "stranger", "friend", "other")
+    item = campaign(owner.id)
+    owner.share(item)
+    hide_second_version(owner, item, friend, other)
+    correct(friend, item["id"], "disputed", "of the second")
+    assert told(stranger) == []
+    correct(stranger, item["id"], "disputed", "of the first")
+    assert [reason for *_, reason in told(stranger)] == ["of the first"]
+    assert [reason for *_, reason in told(other)] == [reason for *_, reason in told(friend)] == ["of the second"]
+    correct(owner, item["id"], "corrected")
+    correct(other, item["id"], "disputed", "still")
+    assert [kind for _, kind, _ in told(friend)] == ["disputed", "corrected", "disputed"]
+    assert [kind for _, kind, _ in told(stranger)] == ["disputed", "corrected"]
+
+
+def test_a_dispute_in_one_collection_is_none_in_another(world: World) -> None:
+    owner, x, y = world.members("owner", "x", "y")
+    steward = world.member("steward", "steward")
+    item = campaign(owner.id, tlp=Tlp.RED, recipients=(x.id, y.id))
+    owner.share(item)
+    owner.share(campaign(owner.id) | {"id": item["id"]}, collection="inbox")
+    assert correct(steward, item["id"], "disputed", "in the inbox").status_code == 202
+    assert told(x) == []
+    assert correct(x, item["id"], "disputed", "in shared").status_code == 202
+    assert told(x) == told(y) == [(item["id"], "disputed", "in shared")]
+    assert told(steward) == [(item["id"], "disputed", "in the inbox")]
+
+
+def test_what_appears_under_an_id_that_one_disputed_can_be_disputed_too(world: World) -> None:
+    owner, steward = world.member("owner"), world.member("steward", "steward")
+    item = campaign(owner.id)
+    owner.share(item)
+    assert correct(steward, item["id"], "disputed").status_code == 202
+    owner.share(item, collection="inbox")
+    assert correct(steward, item["id"], "disputed").status_code == 202
+    assert correct(steward, item["id"], "disputed").status_code == 409
 
 
 def test_pages_go_on_where_they_ended_and_a_cursor_is_one_members(world: World) -> None:

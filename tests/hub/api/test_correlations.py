@@ -108,6 +108,21 @@ def test_a_match_comes_again_when_it_changes_and_only_then(world: World) -> None
     assert ben.get(f"/v1/correlations?after={page['next']}").status_code == 400
 
 
+def test_a_match_that_gets_less_comes_again_and_one_that_ends_does_not(world: World) -> None:
+    ann, ben, cid = world.members("ann", "ben", "cid")
+    hers, his = campaign(ben.id, correlate=True), campaign(cid.id, correlate=True)
+    ann.share(campaign(ann.id, correlate=True))
+    ben.share(hers)
+    cid.share(his)
+    page = ann.get("/v1/correlations").json()
+    assert [one["members"] for one in page["correlations"]] == ["2"]
+    ben.delete(hers["id"])
+    again = ann.get(f"/v1/correlations?after={page['next']}").json()
+    assert [(one["members"], one["object_ids"]) for one in again["correlations"]] == [("1", [his["id"]])]
+    cid.delete(his["id"])
+    assert found(ann, f"?after={again['next']}") == found(ann) == []
+
+
 def test_matches_come_in_pages(world: World) -> None:
     ann, ben = world.members("ann", "ben")
     ann.share(*(campaign(ann.id, bands=band(number), correlate=True) for number in range(3)))
@@ -185,6 +200,63 @@ def test_nobody_crowds_out_the_others(world: World, monkeypatch: pytest.MonkeyPa
     assert (one["members"], len(one["object_ids"])) == ("2", 3)
 
 
+def test_matches_do_not_depend_on_who_contributed_an_anonymous_object(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correlation, "MOST_OF_OWNER", 1)
+    ann, ben, cid, dan = world.members("ann", "ben", "cid", "dan")
+    told = []
+    for number, contributor in enumerate((ann, cid)):
+        ann.share(campaign(ann.id, bands=band(number), correlate=True))
+        for _ in range(2):
+            contributor.share(campaign(world.anonymous, bands=band(number), anonymous=True, correlate=True))
+        ben.share(campaign(ben.id, bands=band(number), correlate=True))
+        dan.share(campaign(world.anonymous, bands=band(number), anonymous=True, correlate=True))
+        ben.share(campaign(ben.id, bands=band(number), correlate=True))
+        told.append([(one["members"], len(one["object_ids"])) for one in found(ben)])
+    assert told == [[("3+", 4), ("3+", 4)], [("3+", 4), ("3+", 4)] * 2]
+
+
+def test_an_anonymous_object_is_another_members_to_all_but_its_contributor(world: World) -> None:
+    ann, ben = world.members("ann", "ben")
+    hidden = campaign(world.anonymous, anonymous=True, correlate=True)
+    ann.share(campaign(ann.id, correlate=True))
+    ann.share(hidden)
+    ann.share(
+        campaign(world.anonymous, anonymous=True, correlate=True), account("a", 1, 2, anonymous=True, correlate=True)
+    )
+    ann.share(account("b", 1, 2, correlate=True))
+    assert found(ann) == []
+    with world.hub.storage.reading() as db:
+        assert db.execute(select(usage)).all() == []  # one's own tokens are none that others hold too
+    ben.share(campaign(ben.id, correlate=True))
+    assert [(one["members"], len(one["object_ids"])) for one in found(ann)] == [("1", 1)] * 3
+    assert [one["members"] for one in found(ben)] == ["3+"]
+    ben.delete(found(ben)[0]["object_id"])
+    assert found(ann) == []
+
+
+def test_anonymous_objects_crowd_out_no_named_member(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "MOST_PARTNERS", 2)
+    crowd, ben, ann = world.members("crowd", "ben", "ann")
+    crowd.share(*(campaign(world.anonymous, anonymous=True, correlate=True) for _ in range(3)))
+    hers = campaign(ben.id, correlate=True)
+    ben.share(hers)
+    ann.share(campaign(ann.id, correlate=True))
+    assert hers["id"] in found(ann)[0]["object_ids"]
+
+
+def test_an_object_that_becomes_anonymous_counts_by_itself(world: World) -> None:
+    ann, ben = world.members("ann", "ben")
+    first = campaign(ann.id, correlate=True)
+    ann.share(first, campaign(ann.id, correlate=True))
+    ben.share(campaign(ben.id, correlate=True))
+    assert [one["members"] for one in found(ben)] == ["1"]
+    later = campaign(world.anonymous, at=world.clock.now + 10, anonymous=True, correlate=True)
+    ann.share(later | {"id": first["id"]})
+    assert [one["members"] for one in found(ben)] == ["2"]
+
+
 def test_an_anonymous_object_matches_without_its_contributor(world: World) -> None:
     ann, ben = world.members("ann", "ben")
     ann.share(campaign(world.anonymous, anonymous=True, correlate=True))
@@ -196,10 +268,21 @@ def test_an_anonymous_object_matches_without_its_contributor(world: World) -> No
 def test_a_long_backlog_is_worked_off_in_steps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(correlation, "AT_ONCE", 2)
     ann, ben = world.members("ann", "ben")
-    ann.share(*(campaign(ann.id, bands=band(9)) for _ in range(30)))
+    ann.share(*(campaign(ann.id, bands=band(9), correlate=True) for _ in range(30)))
     ben.share(campaign(ben.id, correlate=True))
     ann.share(campaign(ann.id, correlate=True))
     assert found(ann) == []
+    assert len(found(ann)) == 1
+
+
+def test_what_takes_no_part_delays_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "AT_ONCE", 2)
+    ann, ben = world.members("ann", "ben")
+    items = [campaign(ann.id, tlp=Tlp.RED) for _ in range(30)]
+    ann.share(*items)
+    ann.share(*(build.revise(item, at=world.clock.now + 10, name="later") for item in items))
+    ann.share(campaign(ann.id, correlate=True))
+    ben.share(campaign(ben.id, correlate=True))
     assert len(found(ann)) == 1
 
 

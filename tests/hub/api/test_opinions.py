@@ -75,6 +75,19 @@ def test_there_is_no_opinion_on_somebody(world: World, kind: str) -> None:
     )
 
 
+def test_an_opinion_on_a_hidden_version_does_not_count(world: World) -> None:
+    owner, x, *others = world.members("owner", "x", "a", "b", "c")
+    first = campaign(owner.id, tlp=Tlp.RED, recipients=(x.id,))
+    hidden = campaign(owner.id, tlp=Tlp.RED, recipients=tuple(who.id for who in others))
+    owner.share(first, build.revise(first, at=world.clock.now + 10) | {"extensions": hidden["extensions"]})
+    for who in others:
+        say(who, first["id"], "agree", "we saw it")
+    world.clock.now += DAY
+    assert count(x, first["id"])["members"] == count(x, first["id"])["opinions"]["agree"] == "under 3"
+    assert count(owner, first["id"])["opinions"]["agree"] == "3-9"
+    assert count(owner, first["id"])["explanations"] == ["we saw it"] * 3
+
+
 def test_there_is_no_opinion_on_an_object_about_somebody(world: World) -> None:
     owner, ann = world.members("owner", "ann")
     item = campaign(owner.id) | {"x_run_by_ref": SOMEBODY}

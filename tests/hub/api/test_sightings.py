@@ -1,6 +1,7 @@
 import pytest
 from tests.hub.api.worlds import DAY, HOUR, Who, World, absent, campaign
 
+from stillwatch.sharing.objects.build import revise
 from stillwatch.sharing.objects.tlp import Tlp
 
 TODAY = "2026-11-18"
@@ -124,6 +125,63 @@ def test_one_id_of_two_owners_is_counted_for_who_sees_which(world: World) -> Non
     world.clock.now += DAY
     assert count(crowd[2], hidden["id"])[0] == "3-9"
     assert count(first, hidden["id"])[0] == "3-9"
+
+
+def test_who_saw_another_version_alone_does_not_count(world: World) -> None:
+    owner, x, *others = world.members("owner", "x", "a", "b", "c")
+    first = campaign(owner.id, tlp=Tlp.RED, recipients=(x.id,))
+    hidden = campaign(owner.id, tlp=Tlp.RED, recipients=tuple(who.id for who in others))
+    second = revise(first, at=world.clock.now + 10) | {"extensions": hidden["extensions"]}
+    owner.share(first, second)
+    for who in others:
+        say(who, first["id"], band="1-9")
+    world.clock.now += DAY
+    assert count(x, first["id"]) == ("under 3", None)
+    assert count(owner, first["id"]) == count(others[0], first["id"]) == ("3-9", "1-9")
+    world.clock.now += 10
+    owner.share(revise(campaign(owner.id) | {"id": first["id"]}, at=world.clock.now + 10))
+    assert count(x, first["id"]) == ("under 3", None)
+    for who in others:
+        say(who, first["id"], band="10-99")
+    assert count(x, first["id"]) == ("under 3", None)
+    world.clock.now += DAY
+    assert count(x, first["id"]) == ("3-9", "10-99")
+
+
+def test_a_newer_version_that_is_hidden_changes_no_count_of_the_older_one(world: World) -> None:
+    owner, x, *others = world.members("owner", "x", "a", "b", "c")
+    item = campaign(owner.id)
+    owner.share(item)
+    later = revise(item, at=world.clock.now + 10)
+    later["extensions"] = campaign(owner.id, recipients=tuple(who.id for who in others))["extensions"]
+    owner.share(later)
+    for who in others:
+        say(who, item["id"])
+    world.clock.now += DAY
+    assert count(x, item["id"])[0] == count(others[0], item["id"])[0] == "3-9"
+
+
+def test_what_is_said_in_one_collection_does_not_count_in_another(world: World) -> None:
+    owner, reader = world.members("owner", "reader")
+    stewards = [world.member(f"steward {number}", "steward") for number in range(3)]
+    item = campaign(owner.id, tlp=Tlp.RED, recipients=(reader.id,))
+    owner.share(item)
+    owner.share(campaign(owner.id) | {"id": item["id"]}, collection="inbox")
+    for who in stewards:
+        say(who, item["id"], band="1-9")
+    world.clock.now += DAY
+    assert count(reader, item["id"]) == count(owner, item["id"]) == ("under 3", None)
+    assert count(stewards[0], item["id"]) == ("3-9", "1-9")
+
+
+def test_the_contributor_of_an_anonymous_object_counts_like_anybody(world: World) -> None:
+    owner, ann, ben = world.members("owner", "ann", "ben")
+    item = campaign(world.anonymous, anonymous=True)
+    owner.share(item)
+    for who in (owner, ann, ben):
+        say(who, item["id"])
+    world.clock.now += DAY
+    assert count(ann, item["id"])[0] == "3-9"
 
 
 def test_a_contributor_reads_nothing(world: World) -> None:

@@ -12,7 +12,7 @@ from stillwatch.hub.collections import list_collections
 from stillwatch.hub.http import Answer, Call, HubError, json_answer
 from stillwatch.hub.hub import Hub
 from stillwatch.hub.operations import Operation
-from stillwatch.hub.standings import versions_of
+from stillwatch.hub.standings import Version, versions_of
 from stillwatch.hub.storage.moments import added_text
 
 
@@ -54,7 +54,7 @@ class Errata:
             Operation(
                 "/v1/corrections",
                 "post",
-                "Correct, withdraw or dispute; everyone who may have the object is told.",
+                "Correct, withdraw or dispute; who may have the object is told.",
                 self.add,
                 Correction,
                 ((202, bodies.Taken),),
@@ -83,7 +83,7 @@ class Errata:
                 self._dispute(db, call, given, [one for one in seen if one not in mine])
             elif mine:
                 for one in mine:
-                    self._write(db, call, given, one, _readers(db, one))
+                    self._write(db, call, given, one, _told(db, given.kind, one))
             else:
                 raise HubError(403, "it belongs to another member", "dispute it, or propose a change")
             write_down(db, storage, "statement.added", member=call.member.member_id, correction=given)
@@ -104,16 +104,18 @@ class Errata:
         return json_answer(Corrections(corrections=told, more=more, next=self._pager.next(call, last)))
 
     def _dispute(self, db: Connection, call: Call, given: Correction, seen: list[Seen]) -> None:
-        """Tell the owner; and the readers, unless they know already that it is disputed: they are to get no count."""
+        """Tell the owner, and who sees the disputed version and knows of no dispute: nobody else is to get a count."""
         if not seen:
             raise HubError(409, "it is your own", "correct it, or withdraw it")
-        for one in seen:
-            if corrections.is_disputed(db, given.object_id, one.owner, call.member.number):
-                raise HubError(409, "you have disputed it already")
-            known = corrections.is_disputed(db, given.object_id, one.owner)
-            self._write(db, call, given, one, frozenset() if known else _readers(db, one))
+        known = [(one, corrections.known_of(db, one.collection, one.found.id, one.owner)) for one in seen]
+        new = [(one, said) for one, said in known if not corrections.has_disputed(said, call.member.number)]
+        if not new:
+            raise HubError(409, "you have disputed it already")
+        for one, said in new:
+            disputed = [version for version in _versions(db, one) if version.seq == one.found.seq]
+            self._write(db, call, given, one, corrections.unaware(said, corrections.readers_of(disputed)))
 
-    def _write(self, db: Connection, call: Call, given: Correction, one: Seen, readers: frozenset[int]) -> None:
+    def _write(self, db: Connection, call: Call, given: Correction, one: Seen, readers: corrections.Readers) -> None:
         said = corrections.Said(
             collection=one.collection,
             object_id=given.object_id,
@@ -125,5 +127,14 @@ class Errata:
         corrections.write(db, self._hub.storage, said, readers | {one.owner})
 
 
-def _readers(db: Connection, one: Seen) -> frozenset[int]:
-    return corrections.readers_of(versions_of(db, one.collection, [one.found.id], one.owner)[one.found.id])
+def _told(db: Connection, kind: corrections.Kind, one: Seen) -> corrections.Readers:
+    """Return whom an owner's word goes to; that it is withdrawn is no word for those who see it as another's too."""
+    readers = corrections.readers_of(_versions(db, one))
+    if kind != "withdrawn":
+        return readers
+    everyones = versions_of(db, one.collection, [one.found.id])[one.found.id]
+    return corrections.without_others(readers, everyones, one.owner)
+
+
+def _versions(db: Connection, one: Seen) -> list[Version]:
+    return versions_of(db, one.collection, [one.found.id], one.owner)[one.found.id]

@@ -80,9 +80,9 @@ class Views:
         now = self._hub.storage.now()
         with self._hub.storage.reading() as db:
             seen = subject(db, call.member, call.path["object_id"])
-            found = reports.counted(db, "opinion", seen, now)
+            found = reports.counted(db, "opinion", call.member, seen, now)
             mine = [one for one in seen if one.owner == call.member.number]
-            to_me = reports.counted(db, "opinion", mine, now)
+            to_me = reports.counted(db, "opinion", call.member, mine, now)
         words = Counter(one["opinion"] for one in found)
         told = Opinions(
             object_id=seen[0].found.id,

@@ -29,7 +29,7 @@ class Sighting(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Count(msgspec.Struct, kw_only=True):
-    """How many members beside the owner saw it, and the middle one of their bands, as of a day ago."""
+    """How many members beside a named owner saw it, and the middle one of their bands, as of a day ago."""
 
     object_id: str
     members: reports.Members
@@ -75,7 +75,7 @@ class Sightings:
         now = self._hub.storage.now()
         with self._hub.storage.reading() as db:
             seen = subject(db, call.member, call.path["object_id"])
-            found = [one for one in reports.counted(db, "sighting", seen, now) if one["seen"]]
+            found = [one for one in reports.counted(db, "sighting", call.member, seen, now) if one["seen"]]
         bands = sorted(BANDS.index(one["band"]) for one in found if one["band"] is not None)
         middle = BANDS[bands[(len(bands) - 1) // 2]] if len(bands) >= reports.LEAST else None
         return json_answer(

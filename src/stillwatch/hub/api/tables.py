@@ -1,6 +1,6 @@
 """The tables of the member API."""
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 
 from stillwatch.hub.storage.schema import BIG
 
@@ -27,12 +27,15 @@ report = Table(
     "hub_report",
     METADATA,
     Column("kind", Text, primary_key=True),
+    Column("collection", SmallInteger, primary_key=True, autoincrement=False),
     Column("object_id", Text, primary_key=True),
     Column("owner", Integer, primary_key=True, autoincrement=False),
     Column("member", Integer, primary_key=True, autoincrement=False),
     Column("value", LargeBinary, nullable=False),  # JSON
     Column("reported", Float, nullable=False),
+    Column("newest", BIG, nullable=False),  # `seq` of the newest object then: no later version was reported on
     Column("before", LargeBinary),  # the value that counts until this one is old enough
+    Column("before_newest", BIG),
     sqlite_with_rowid=False,
 )
 proposal = Table(

@@ -20,7 +20,7 @@ from stillwatch.hub.storage import schema
 from stillwatch.hub.storage.engine import WRITES, open_engine, open_reader
 
 Clock = Callable[[], float]
-FORMAT = 1
+FORMAT = 2
 """Version of the tables."""
 _LOCK = 0x5357_4855_4201
 """Number of the advisory lock under which writers of PostgreSQL take turns."""

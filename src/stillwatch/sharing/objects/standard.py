@@ -35,7 +35,7 @@ _TIME = {"type": "string", "format": "date-time", "pattern": r"^[1-9][0-9]{3}-.*
 # What the schemas leave open: another version, and a maker that nobody can be.
 _HEAD = {
     "spec_version": {"const": "2.1"},
-    "created_by_ref": {"pattern": "^identity--"},
+    "created_by_ref": {"type": "string", "pattern": "^identity--"},
 }
 
 
