@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 from tests.hub.site import (
     GREEN,
+    NOW,
     RED,
     SHARED,
     TAXII,
@@ -20,6 +21,7 @@ from tests.hub.site import (
 )
 
 from stillwatch.hub.collections import find_collection
+from stillwatch.hub.members import remove_member
 from stillwatch.hub.storage import schema
 from stillwatch.hub.storage.pages import Filter, read_page
 from stillwatch.sharing.objects.tlp import MARKING_ID, Tlp, marking_definition
@@ -158,6 +160,13 @@ def test_nobody_speaks_in_another_members_name(north: Desk, south: Desk) -> None
     assert north.refused(hidden) == said
     for nobody in ([south.member.member_id], "\0"):
         assert len(north.refused(address("192.0.2.9", created_by_ref=nobody))) == 1
+
+
+def test_nobody_speaks_for_a_member_that_is_gone(site: Site, north: Desk, south: Desk) -> None:
+    with site.hub.storage.writing() as db:
+        remove_member(db, south.member, NOW)
+    said = ["created_by_ref: it speaks in another member's name"]
+    assert north.refused(indicator(created_by_ref=south.member.member_id)) == said
 
 
 def test_an_object_is_for_those_who_see_its_marking(site: Site, north: Desk, south: Desk) -> None:

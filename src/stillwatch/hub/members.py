@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from stillwatch.errors import UsageError
 from stillwatch.hub.storage import schema
@@ -70,10 +70,18 @@ def find_subject(db: Connection, subject: str) -> Member | None:
 
 def numbers_of(db: Connection, member_ids: Iterable[str]) -> dict[str, int]:
     """Return the numbers of the members with these ids; an id that is nobody's is left out."""
-    wanted = sorted(set(member_ids))
+    return _numbers(db, member_ids, _PRESENT)
+
+
+def removed_of(db: Connection, member_ids: Iterable[str]) -> set[str]:
+    """Return which of these ids are of members that were removed."""
+    return set(_numbers(db, member_ids, ~_PRESENT))
+
+
+def _numbers(db: Connection, member_ids: Iterable[str], condition: ColumnElement[bool]) -> dict[str, int]:
     table = schema.member
-    rows = db.execute(select(table.c.member_id, table.c.number).where(_PRESENT, table.c.member_id.in_(wanted)))
-    return {row.member_id: row.number for row in rows}
+    query = select(table.c.member_id, table.c.number).where(condition, table.c.member_id.in_(sorted(set(member_ids))))
+    return {row.member_id: row.number for row in db.execute(query)}
 
 
 def add_member(

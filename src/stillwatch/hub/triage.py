@@ -9,7 +9,7 @@ from stillwatch.hub import anonymity
 from stillwatch.hub.candidates import Candidate, Fault
 from stillwatch.hub.collections import Collection
 from stillwatch.hub.markings import Markings
-from stillwatch.hub.members import HUB, Member, find_member, numbers_of
+from stillwatch.hub.members import HUB, Member, find_member, numbers_of, removed_of
 from stillwatch.hub.standings import Version, raws, versions_of
 from stillwatch.hub.storage import schema
 from stillwatch.hub.storage.moments import version_text
@@ -63,6 +63,7 @@ class Triage:
         named = {who for one in candidates for who in recipients_of(one.item) or ()}
         named |= {creator for one in candidates if (creator := _creator(one)) is not None}
         self._numbers = numbers_of(self._db, named) if named else {}
+        self._left = removed_of(self._db, named) if named - self._numbers.keys() else set()
         self._beside = anonymity.is_beside_others(one.item for one in candidates)
         rest = [one for one in candidates if not self._is_shown_by_others(one)]
         self._markings = Markings(self._db, self._collection, self._owner, rest, self._numbers)
@@ -106,7 +107,9 @@ class Triage:
     def _pretence(self, one: Candidate) -> str | None:
         """Return why an object is not its poster's to say; what its poster sees stored already is none of its words."""
         creator = _creator(one)
-        if creator not in self._numbers or creator in {self._owner.member_id, self._hub_id}:
+        if creator is None or creator in {self._owner.member_id, self._hub_id}:
+            return None
+        if creator not in self._numbers and creator not in self._left:
             return None
         like = self._like(one)
         if like is not None and self._same(one, like):

@@ -202,6 +202,7 @@ def test_a_contributor_reads_nothing(world: World) -> None:
         {"band": "7"},
         {"day": "today"},
         {"day": "2026-02-30"},
+        {"day": "2099-01-01"},
         {"threshold": 3},
     ],
 )

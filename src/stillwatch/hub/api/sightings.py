@@ -1,6 +1,6 @@
 """Sightings: that a member saw what an object describes, too."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -13,6 +13,8 @@ from stillwatch.hub.operations import Operation
 from stillwatch.hub.storage.moments import version_text
 from stillwatch.sharing.objects.build import ENTITY_TYPES
 from stillwatch.sharing.objects.vocabulary import BANDS, Band
+
+_DAY_S = 86_400
 
 
 class Sighting(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +66,8 @@ class Sightings:
         if kind_of(given.object_id) in ENTITY_TYPES:
             raise HubError(422, "a sighting is of conduct, not of somebody")
         storage = self._hub.storage
+        if given.day > datetime.fromtimestamp(storage.now() + _DAY_S, UTC).date():  # it is tomorrow somewhere
+            raise HubError(422, "the day of the sighting is still to come")
         with storage.writing() as db:
             seen = subject(db, call.member, given.object_id)
             reports.keep(db, storage, "sighting", call.member, seen, given)
