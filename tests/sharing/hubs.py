@@ -41,7 +41,7 @@ def running_hub(data_dir: Path, *names: str) -> Iterator[Site]:
     with open_storage(data_dir) as storage, storage.writing() as db:
         members = {}
         for name in names:
-            member = add_member(db, name, "member", storage.now())
+            member = add_member(db, name, "steward" if name == "steward" else "member", storage.now())
             members[name] = (member.member_id, make_token(db, member, storage.now()))
     command = [sys.executable, "-m", "stillwatch", "hub", "serve", "--data-dir", str(data_dir), "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -82,5 +82,5 @@ def outbox_of(directory: Path, site: Site, name: str) -> Outbox:
     return Outbox(directory, Member(member_id=site.members[name][0], name=name))
 
 
-def clearing_of(outbox: Outbox, now_s: float = NOW, until: str = "2026-12-31") -> Clearing:
-    return Clearing(outbox, standard_rules(), adopted(until), Terms(), lambda: now_s)
+def clearing_of(outbox: Outbox, now_s: float = NOW, until: str = "2026-12-31", terms: Terms | None = None) -> Clearing:
+    return Clearing(outbox, standard_rules(), adopted(until), terms or Terms(), lambda: now_s)

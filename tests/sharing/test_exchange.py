@@ -5,31 +5,36 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.sharing.hubs import BANDS, DAY, NOW, Site, clearing_of, harvest, outbox_of, running_hub
 
 from stillwatch.errors import PolicyRefusedError, RemoteError
 from stillwatch.records.indicators import load_indicators
+from stillwatch.sharing.clearance.events import Pushed
+from stillwatch.sharing.clearance.model import Fact, Item, Terms
+from stillwatch.sharing.clearance.places import Place
 from stillwatch.sharing.exchange import RECEIVED, PullOutcome, PushOutcome, pull, push
 from stillwatch.sharing.received import Inbox
 from stillwatch.sharing.signing import Signer
 from stillwatch.sharing.wire import members
 from stillwatch.sharing.wire.connection import TAXII
-from stillwatch.sharing.wire.taxii import Collection, Sent
+from stillwatch.sharing.wire.taxii import Collection, Sent, find_collection
 
 
 @pytest.fixture(scope="module")
 def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_hub(tmp_path_factory.mktemp("hub"), *(f"m{number}" for number in range(40))) as site:
+    with running_hub(tmp_path_factory.mktemp("hub"), *(f"m{number}" for number in range(48)), "steward") as site:
         yield site
 
 
 @pytest.fixture
 def site(shared_site: Site) -> Site:
     """The one hub, with two members that no other test has met."""
-    names = list(shared_site.members)
+    names = [name for name in shared_site.members if name != "steward"]
     taken = [names.pop(), names.pop()]
     pair = {new: shared_site.members.pop(old) for new, old in zip(("heron", "osprey"), taken, strict=True)}
+    pair["steward"] = shared_site.members["steward"]
     return shared_site._replace(members=pair)
 
 
@@ -52,6 +57,26 @@ def fetch(directory: Path, site: Site, name: str = "osprey") -> PullOutcome:
 
 def ours(directory: Path, site: Site) -> list[Any]:
     return [one for one in load_indicators(directory / RECEIVED) if one.source == site.members["heron"][0]]
+
+
+def test_what_was_refused_is_offered_again(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path, site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        clearing.clear([harvest("cmp-1")])
+        for made in outbox.latest().values():
+            refused = Pushed(ts=NOW, sha256=made.sha256, hub=connection.url, accepted=False, message="no member")
+            outbox.record([refused], NOW)
+        assert push(outbox, clearing, connection, "shared", lambda: NOW).taken == 3
+        assert push(outbox, clearing, connection, "shared", lambda: NOW).taken == 0
+
+
+def test_an_outbox_is_for_one_hub_and_says_so(tmp_path: Path, site: Site) -> None:
+    send(tmp_path, site, "cmp-1")
+    with outbox_of(tmp_path, site, "heron") as outbox, site.connection("heron") as connection:
+        assert push(outbox, clearing_of(outbox), connection, "shared", lambda: NOW).other_hub == 0
+        connection.url = "https://other.example/"
+        told = push(outbox, clearing_of(outbox), connection, "shared", lambda: NOW)
+    assert (told.taken, told.other_hub) == (0, 3)
 
 
 def test_what_is_sent_arrives_byte_for_byte_with_who_sent_it(tmp_path: Path, site: Site) -> None:
@@ -127,6 +152,147 @@ def test_a_withdrawal_reaches_who_had_pulled(tmp_path: Path, site: Site) -> None
         assert push(outbox, clearing, connection, "shared", lambda: NOW + DAY).taken == 1
     fetch(tmp_path / "in", site)
     assert ours(tmp_path / "in", site) == []
+
+
+def collections_with(site: Site, object_id: str) -> list[str]:
+    """Return the collections in which the steward sees an object."""
+    found = []
+    with site.connection("steward") as connection:
+        for name in ("shared", "inbox"):
+            pages = find_collection(connection, name).pages(None)
+            if any(json.loads(raw)["id"] == object_id for page in pages for raw in page.objects):
+                found.append(name)
+    return found
+
+
+def test_a_withdrawal_goes_to_the_collection_that_has_the_object(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        clearing.clear([with_account(harvest())])
+        sent = push(outbox, clearing, connection, "inbox", lambda: NOW)
+        assert sent.taken == 4
+        names = list(outbox.latest())
+        for name in names:
+            clearing.withdraw(name, by="R. Ames", reason="the accounts were taken over")
+        wrong = push(outbox, clearing, connection, "shared", lambda: NOW)
+        assert (wrong.taken, wrong.deleted) == (0, 0)
+        assert [collections_with(site, name) for name in names] == [["inbox"]] * 4
+        inbox = find_collection(connection, "inbox").id
+        assert wrong.elsewhere == [f"4 withdrawn objects are still at {site.url}/ {inbox}: `share push` there"]
+        right = push(outbox, clearing, connection, "inbox", lambda: NOW)
+        assert (right.taken, right.deleted) == (3, 0)  # who may not read the inbox may delete nothing there
+        assert "1 withdrawn objects" in right.elsewhere[0]
+        assert "ask its operator" in right.elsewhere[0]
+        assert push(outbox, clearing, connection, "inbox", lambda: NOW).taken == 0
+
+
+def test_what_a_killed_push_brought_is_taken_back(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Collection.add
+
+    def killed(self: Collection, objects: Any) -> Iterator[list[Sent]]:
+        list(whole(self, objects))  # the hub has them, and nobody here knows
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Collection, "add", killed)
+    with pytest.raises(KeyboardInterrupt):
+        send(tmp_path / "outbox", site, "cmp-1")
+    monkeypatch.undo()
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        names = list(outbox.latest())
+        for name in names:
+            clearing.withdraw(name, by="R. Ames", reason="wrong")
+        assert push(outbox, clearing, connection, "shared", lambda: NOW).taken == 3
+        assert all(outbox.places.of(name) == [] for name in names)
+    fetch(tmp_path / "in", site)
+    assert ours(tmp_path / "in", site) == []
+
+
+def test_a_deletion_in_the_wrong_collection_counts_for_nothing(tmp_path: Path, site: Site) -> None:
+    """Of an old log nobody knows which collection it speaks of: only one that had the object ends the matter."""
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        clearing.clear([with_account(harvest())])
+        account = next(name for name in outbox.latest() if name.startswith("user-account"))
+        sha256 = outbox.latest()[account].sha256
+        outbox.record([Pushed(ts=NOW, sha256=sha256, hub=connection.url, accepted=True)], NOW)
+        push(outbox, clearing, connection, "shared", lambda: NOW)
+        clearing.withdraw(account, by="R. Ames", reason="it was taken over")
+        sent = push(outbox, clearing, connection, "shared", lambda: NOW)
+        assert (sent.deleted, outbox.places.of(account)) == (0, [Place(connection.url)])  # 404: it was not there
+        assert "in which of its collections" in sent.elsewhere[0]
+
+
+def test_an_account_is_deleted_where_it_is(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        clearing.clear([with_account(harvest())])
+        push(outbox, clearing, connection, "shared", lambda: NOW)
+        account = next(name for name in outbox.latest() if name.startswith("user-account"))
+        clearing.withdraw(account, by="R. Ames", reason="it was taken over")
+        wrong = push(outbox, clearing, connection, "inbox", lambda: NOW)
+        assert (wrong.deleted, collections_with(site, account)) == (0, ["shared"])
+        right = push(outbox, clearing, connection, "shared", lambda: NOW)
+        assert (right.deleted, right.elsewhere, collections_with(site, account)) == (1, [], [])
+
+
+def test_what_is_anonymous_is_taken_and_vouched_for_by_the_hub(tmp_path: Path, site: Site) -> None:
+    member_id = site.members["heron"][0]
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        outbox.be_hidden_by(members.hidden_by(connection))
+        clearing_of(outbox).clear([harvest("named")])
+        hidden = clearing_of(outbox, terms=Terms(anonymous=True))
+        hidden.clear([with_account(harvest("hidden"))])
+        assert (named := push(outbox, hidden, connection, "shared", lambda: NOW)).refused == []
+        assert (named.taken, named.apart) == (3, 4)
+        sent = push(outbox, hidden, connection, "shared", lambda: NOW, anonymous=True)
+        assert (sent.taken, sent.refused, sent.waiting, sent.apart) == (4, [], [], 0)
+        made = [one for one in outbox.made.values() if one.anonymous]
+    with site.connection("osprey") as connection:
+        served = [raw for page in find_collection(connection, "shared").pages(None) for raw in page.objects]
+        ours = [raw for raw in served if json.loads(raw)["id"] in {one.object_id for one in made}]
+        assert len(ours) == 4
+        signed = members.signatures(connection, [one.sha256 for one in made])
+    assert {one.member_id for one in signed.values()} == {"anonymous"}
+    assert len(signed) == 4
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox:
+        secrets = (member_id, outbox.signer.public_key)
+    told = b"".join(ours).decode() + json.dumps([msgspec.to_builtins(one) for one in signed.values()])
+    assert not any(secret in told for secret in secrets)
+
+
+def test_what_is_anonymous_is_taken_back_by_a_push_of_its_own(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        outbox.be_hidden_by(members.hidden_by(connection))
+        clearing = clearing_of(outbox, terms=Terms(anonymous=True))
+        clearing.clear([with_account(harvest())])
+        push(outbox, clearing, connection, "shared", lambda: NOW, anonymous=True)
+        for name in outbox.latest():
+            clearing.withdraw(name, by="R. Ames", reason="the accounts were taken over")
+        wrong = push(outbox, clearing, connection, "shared", lambda: NOW)
+        assert (wrong.taken, wrong.deleted) == (0, 0)
+        assert "--anonymous" in wrong.elsewhere[0]
+        right = push(outbox, clearing, connection, "shared", lambda: NOW, anonymous=True)
+        assert (right.taken, right.deleted, right.refused, right.elsewhere) == (3, 1, [], [])
+
+
+def test_what_is_anonymous_goes_to_no_hub_that_does_not_stand_for_the_member(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        outbox.be_hidden_by("identity--0c5f0a52-7d0f-4c37-9f44-2b8a5d1e6a10")
+        clearing = clearing_of(outbox, terms=Terms(anonymous=True))
+        clearing.clear([harvest()])
+        with pytest.raises(PolicyRefusedError, match="stands for"):
+            push(outbox, clearing, connection, "shared", lambda: NOW, anonymous=True)
+
+
+def with_account(item: Item) -> Item:
+    told = {"account": "acc-1", "role": "harvester", "token": "r255-v1:2026-q3:" + "5e" * 64}
+    facts = (
+        Fact(field="account.id", value="acc-1", context=told),
+        Fact(field="identity.email", value="a@mail.example", context=told),
+    )
+    return msgspec.structs.replace(item, facts=(*item.facts, *facts))
 
 
 def test_what_nobody_signed_is_kept_and_not_acted_on(tmp_path: Path, site: Site) -> None:

@@ -39,6 +39,14 @@ def test_each_question_takes_a_directory_of_its_own(tmp_path: Path) -> None:
         overlap.ask(tmp_path, names(1), lambda _role, _digest: None, 1)
 
 
+def test_a_directory_is_made_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(RemoteError, match=r"2-answerer-offer\.bin did not come"):
+        overlap.ask(tmp_path / "new", names(1), lambda _role, _digest: None, 0.3)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be made"):
+        overlap.ask(tmp_path / "file", names(1), lambda _role, _digest: None, 1)
+
+
 def test_a_side_that_does_not_come_is_told(tmp_path: Path) -> None:
     with pytest.raises(RemoteError, match=r"1-asker-offer\.bin did not come"):
         overlap.answer(tmp_path, names(1), lambda _role, _digest: None, 0.3)

@@ -1,15 +1,15 @@
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from stillwatch.errors import UsageError
 from stillwatch.sharing.clearance.model import Fact, Item
+from stillwatch.sharing.clearance.transform import TRANSFORMATIONS, Means, WithheldError
 from stillwatch.sharing.objects import build
 from stillwatch.sharing.objects.extensions import AccountToken, LlmAccount
 from stillwatch.sharing.received import Received
-from stillwatch.sharing.tokens import matches, named_by, with_tokens
+from stillwatch.sharing.tokens import matches, named_by, unusable, with_tokens
 
 ROLE = {"role": "harvester", "account": "a-1"}
 
@@ -55,8 +55,6 @@ def test_facts_about_identifiers_get_their_tokens_each_asked_for_once() -> None:
     [
         Fact(field="identity.email", value="victim@shop.example", context={"role": "victim"}),
         Fact(field="identity.email", value="unknown@shop.example"),
-        Fact(field="identity.email", value="no address", context=ROLE),
-        Fact(field="identity.email", value=7, context=ROLE),
         Fact(field="identity.card_number", value="4111111111111111", context=ROLE),
         Fact(field="customer.name", value="x@shop.example", context=ROLE),
     ],
@@ -82,12 +80,24 @@ def test_nobody_is_asked_where_nothing_was_reported() -> None:
     assert service.asked == []
 
 
-def test_identifiers_of_a_kind_by_their_writing(tmp_path: Path) -> None:
-    path = tmp_path / "holders.jsonl"
-    path.write_text(
-        '{"account_id": "a", "email": "One@mail.example"}\n{"account_id": "b", "email": "one@mail.example"}\n'
-        '{"account_id": "c"}\n{"account_id": "d", "email": "none"}\n'
-    )
-    assert named_by(path, "email") == {b"email:one@mail.example": ["a", "b"]}
+def test_identifiers_of_a_kind_by_their_writing() -> None:
+    holders = {
+        "a": {"email": "One@mail.example"},
+        "b": {"email": "one@mail.example", "phone": "01234"},
+        "c": {},
+        "d": {"email": "none", "payment": None},
+    }
+    assert named_by(holders, "email") == {b"email:one@mail.example": ["a", "b"]}
+    assert unusable(holders) == {"email": 1, "phone": 1}
+    assert unusable(holders, ["phone", "device"]) == {"phone": 1}
     with pytest.raises(UsageError, match="no kind 'shoe'"):
-        named_by(path, "shoe")
+        named_by(holders, "shoe")
+
+
+@pytest.mark.parametrize("value", ["no address", 7])
+def test_an_identifier_that_is_none_is_said_to_be_none(value: object) -> None:
+    service = Service()
+    [told] = with_tokens([item(Fact(field="identity.email", value=value, context=ROLE))], service)
+    assert service.asked == []
+    with pytest.raises(WithheldError, match="not written as one of its kind"):
+        TRANSFORMATIONS["token"](told.facts[0], Means())

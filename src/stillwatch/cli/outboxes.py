@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 BASES = "bases.toml"
 """Counsel's adoptions, in the outbox unless --bases names another file."""
+STANDARD = Path("standard")
+"""Given as --rules: the rules that ship, where an outbox was used under others before."""
 
 
 def open_outbox(directory: Path) -> "Outbox":
@@ -45,12 +47,22 @@ def open_or_make_outbox(directory: Path, member: str | None = None) -> "Outbox":
 def open_clearing(
     outbox: "Outbox", rules: Path | None = None, bases: Path | None = None, terms: "Terms | None" = None
 ) -> "Clearing":
-    """Return clearance over an outbox, under the rules that ship or those of a file, and what counsel adopted."""
+    """Return clearance over an outbox, under the rules that ship or those of a file, and what counsel adopted.
+
+    Raises:
+        PolicyRefusedError: the outbox was last used under rules or adoptions that somebody named, and nobody does now.
+    """
     from stillwatch.sharing.clearance.basis import load_adoptions, standard_bases
     from stillwatch.sharing.clearance.clearing import Clearing
     from stillwatch.sharing.clearance.load import load_rules, standard_rules
     from stillwatch.sharing.clearance.model import Terms
+    from stillwatch.sharing.clearance.stated import check_stated
 
-    file = bases or outbox.directory / BASES
+    own = outbox.directory / BASES
+    file = bases or own
     known = standard_bases(load_adoptions(file) if bases is not None or file.exists() else None)
-    return Clearing(outbox, load_rules(rules, known) if rules else standard_rules(), known, terms or Terms())
+    table = standard_rules() if rules is None or rules == STANDARD else load_rules(rules, known)
+    given = {name for name, option in (("rules", rules), ("bases", bases)) if option is not None}
+    check_stated(outbox, table, known, given)
+    of_files = [("rules", rules not in (None, STANDARD)), ("bases", file.resolve() != own.resolve())]
+    return Clearing(outbox, table, known, terms or Terms(), stated=tuple(name for name, of_file in of_files if of_file))

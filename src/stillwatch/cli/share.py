@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stillwatch.cli.outboxes import BASES, open_clearing, open_or_make_outbox, open_outbox
-from stillwatch.cli.share_hub import add_hub_commands
+from stillwatch.cli.share_hub import add_hub_commands, ask_who_hides
 from stillwatch.cli.share_overlap import add_overlap_commands
 from stillwatch.cli.share_tables import clearers, note_expired, outcomes_as_json, print_held, print_outcomes, trace
 from stillwatch.errors import UsageError
@@ -26,7 +26,10 @@ add_overlap_commands(share)
 
 OutboxArgument = Annotated[Path, typer.Argument(metavar="OUTBOX", help="Directory that `share clear` wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-RulesFile = Annotated[Path | None, typer.Option("--rules", help="Rule table (TOML) instead of the one that ships.")]
+RulesFile = Annotated[
+    Path | None,
+    typer.Option("--rules", help="Rule table (TOML) instead of the one that ships; `standard` is that one."),
+]
 BasesFile = Annotated[
     Path | None, typer.Option("--bases", help="Counsel's adoptions (TOML); by default bases.toml in the outbox.")
 ]
@@ -61,7 +64,9 @@ def clear(
     correlate: Annotated[
         bool, typer.Option("--correlate", help="Let the hub compare it with what other members share.")
     ] = False,
-    anonymous: Annotated[bool, typer.Option("--anonymous", help="Have the hub hide who contributed it.")] = False,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Have the hub named by --hub hide who contributed it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Rule on each fact of each harvest: it leaves, waits for counsel, or stays. Nothing is sent.
@@ -80,7 +85,10 @@ def clear(
         )
     if hub is not None:
         items = _with_tokens(items, hub, trustee, token)
+    nobody = ask_who_hides(hub, token) if anonymous and hub is not None else None
     with open_or_make_outbox(out, member) as outbox:
+        if nobody is not None:
+            outbox.be_hidden_by(nobody)
         clearing = open_clearing(outbox, rules, bases, terms)
         outcomes = clearing.clear(items)
         held = len(clearing.held())
@@ -135,6 +143,8 @@ def opine(
     until: Annotated[str, typer.Option(help="Last day of the opinion, YYYY-MM-DD, at most a year away.")] = "",
     field: Annotated[list[str] | None, typer.Option(help="Field of the class; by default all.")] = None,
     end: Annotated[str | None, typer.Option(metavar="OPINION", help="End this opinion instead.")] = None,
+    rules: RulesFile = None,
+    bases: BasesFile = None,
     as_json: Json = False,
 ) -> None:
     """Give a standing opinion: facts of a class leave without being asked. It stands once two persons gave it.
@@ -142,11 +152,11 @@ def opine(
     Example: stillwatch share opine outbox --class 2 --until 2027-03-31 --by "R. Ames" --reason "frames of tools only"
     """
     from stillwatch.sharing.clearance.events import OpinionGiven
+    from stillwatch.sharing.clearance.opining import end_opinion
 
     with open_outbox(outbox_dir) as outbox:
-        clearing = open_clearing(outbox)
-        if end is not None:
-            clearing.end_opinion(end, by=by, reason=reason)
+        if end is not None:  # whatever the rules: an end loosens nothing
+            end_opinion(outbox, end, by=by, reason=reason, now_s=max(time.time(), outbox.last_s))
             name, stands = end, False
         else:
             name = outbox.digest("opinion", str(number), until, *sorted(field or ()))[:16]
@@ -159,7 +169,7 @@ def opine(
                 by=by,
                 reason=reason,
             )
-            stands = clearing.give_opinion(given)
+            stands = open_clearing(outbox, rules, bases).give_opinion(given)
     if as_json:
         typer.echo(json.dumps({"opinion": name, "stands": stands}))
     else:
@@ -216,19 +226,22 @@ def status(outbox_dir: OutboxArgument, as_json: Json = False) -> None:
 
 @share.command("withdraw")
 def withdraw(outbox_dir: OutboxArgument, object_id: str, by: By, reason: Why, as_json: Json = False) -> None:
-    """Take an object back from everybody who has it; `share push` sends the withdrawal.
+    """Take an object back from everybody who has it; `share push` to each place that has it tells it there.
 
     Example: stillwatch share withdraw outbox campaign--0d2c… --by "R. Ames" --reason "the account was taken over"
     """
-    from stillwatch.sharing.clearance.counsel import person
+    from stillwatch.sharing.clearance.withdrawal import withdraw as take_back
 
-    person(by)
     with open_outbox(outbox_dir) as outbox:
-        made = open_clearing(outbox, None, None).withdraw(object_id, by=by, reason=reason)
+        made = take_back(outbox, object_id, by=by, reason=reason, now_s=max(time.time(), outbox.last_s))
+        places = outbox.places.of(object_id)
     if as_json:
-        typer.echo(json.dumps({"object_id": made.object_id, "sha256": made.sha256}))
-    else:
-        typer.echo(f"{made.object_id} will be taken back from the hub by the next push", err=True)
+        at = [list(place) for place in places]
+        typer.echo(json.dumps({"object_id": made.object_id, "sha256": made.sha256, "still_at": at}))
+        return
+    typer.echo(f"{made.object_id} is offered no more" + ("" if places else "; no hub has it"), err=True)
+    for place in places:
+        typer.echo(f"  it is still at {place}: the next push there takes it back", err=True)
 
 
 def _review(clearing: "Clearing", name: str, verdict: Any, by: str, reason: str) -> None:

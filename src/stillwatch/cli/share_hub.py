@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillwatch.cli.outboxes import open_clearing, open_outbox
-from stillwatch.cli.share_tables import note_expired
+from stillwatch.cli.share_tables import note_expired, note_unusable
 from stillwatch.errors import PolicyRefusedError, RemoteError, UsageError
 
 if TYPE_CHECKING:
@@ -37,8 +37,11 @@ def push(
     hub: _Hub,
     token: _Token = None,
     collection: _Collection = "shared",
-    rules: Annotated[Path | None, typer.Option(help="Rule table (TOML) that the outbox was cleared under.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Rule table (TOML) instead; `standard` ships.")] = None,
     bases: _Bases = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Send what does not name this member, and nothing else.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Send what was cleared and not sent yet; what rests on a legal basis that lapsed stays (exit code 5).
@@ -49,12 +52,20 @@ def push(
     from stillwatch.sharing.wire.connection import Connection
 
     with open_outbox(outbox_dir) as outbox, Connection.from_environment(hub, token) as connection:
-        outcome = send(outbox, open_clearing(outbox, rules, bases), connection, collection, time.time)
+        clearing = open_clearing(outbox, rules, bases)
+        outcome = send(outbox, clearing, connection, collection, time.time, anonymous=anonymous)
     note_expired(outcome.expired)
     if as_json:
         typer.echo(json.dumps(outcome._asdict()))
     else:
         typer.echo(f"{outcome.taken:,} objects sent, {outcome.deleted:,} deleted at the hub", err=True)
+    if outcome.apart:
+        which = "`share push`" if anonymous else "`share push --anonymous`"
+        typer.echo(f"Note: {outcome.apart:,} objects wait for {which}, at another time of day", err=True)
+    if outcome.other_hub:
+        typer.echo(f"Note: another hub has {outcome.other_hub:,} objects; an outbox is for one hub", err=True)
+    for message in outcome.elsewhere:
+        typer.echo(f"Note: {message}", err=True)
     if outcome.refused:
         object_id, message = outcome.refused[0]
         raise RemoteError(f"the hub refused {len(outcome.refused):,} objects; {object_id}: {message}")
@@ -114,19 +125,29 @@ def match(
 
     from stillwatch.sharing.producers import read_identifiers
     from stillwatch.sharing.received import Inbox
-    from stillwatch.sharing.tokens import matches
+    from stillwatch.sharing.tokens import matches, unusable
 
     holders = {name: msgspec.structs.asdict(one) for name, one in read_identifiers(identifiers).items()}
     if not (received / "received.sqlite").exists():
         raise UsageError(f"{received} holds nothing that was pulled", hint="run `stillwatch share pull` first")
     with Inbox(received / "received.sqlite") as inbox, token_service(hub, trustee, token) as tokenise:
         found = list(matches(holders, inbox.latest(), tokenise))
+    note_unusable(unusable(holders))
     if as_json:
         typer.echo(json.dumps([one._asdict() for one in found]))
         return
     for one in found:
         typer.echo(f"{one.account_id}: {one.kind} was reported by {one.source} in {one.object_id}", err=True)
     typer.echo(f"{len({one.account_id for one in found}):,} accounts match", err=True)
+
+
+def ask_who_hides(hub: str, token: str | None) -> str:
+    """Return the identity that stands at a hub for members that are not named."""
+    from stillwatch.sharing.wire.connection import Connection
+    from stillwatch.sharing.wire.members import hidden_by
+
+    with Connection.from_environment(hub, token) as connection:
+        return hidden_by(connection)
 
 
 @contextlib.contextmanager

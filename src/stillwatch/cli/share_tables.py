@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 def trace(outbox: "Outbox", made: Any) -> dict[str, Any]:
     """Return where an object stands: under which rules and by whom it was cleared, and whether a hub has it."""
     pushed = outbox.pushed.get(made.sha256)
-    state = "not sent" if pushed is None else "sent" if pushed.accepted else f"refused: {pushed.message}"
+    places = outbox.places.of(made.object_id)
     reviewers = {one.by for key in made.released for one in outbox.reviews.of(key) if one.verdict == "release"}
     return {
         "object_id": made.object_id,
         "sha256": made.sha256,
-        "state": state if made.withdrawn is None else f"withdrawal {state}",
+        "state": _state(made, pushed, places),
         "rules_version": made.rules_version,
         "classes": list(made.numbers),
         "bases": list(made.bases),
@@ -28,7 +28,14 @@ def trace(outbox: "Outbox", made: Any) -> dict[str, Any]:
         "opinions": [_opinion(outbox, name) for name in made.opinions],
         "withdrawn": made.withdrawn,
         "hub": None if pushed is None else pushed.hub,
+        "places": [list(place) for place in places],
     }
+
+
+def _state(made: Any, pushed: Any, places: list[Any]) -> str:
+    if made.withdrawn is not None:
+        return "withdrawn" + (f"; still at {', '.join(map(str, places))}: `share push` there" if places else "")
+    return "not sent" if pushed is None else "sent" if pushed.accepted else f"refused: {pushed.message}"
 
 
 def _opinion(outbox: "Outbox", name: str) -> dict[str, Any]:
@@ -108,5 +115,13 @@ def print_held(held: list[Any]) -> None:
         console.print(f"[bold]{one.key}[/bold] {one.field} (class {one.number}) of {one.item_id}", highlight=False)
         console.print(f"  value: {one.value}", highlight=False, markup=False)
         console.print(f"  why held: {one.why}\n  source: {one.source}", highlight=False, markup=False)
+        if one.expires_at is not None:
+            console.print(f"  leaves with its end: {datetime.fromtimestamp(one.expires_at, UTC).date()}", markup=False)
         if one.released_by:
             console.print(f"  released by: {', '.join(one.released_by)}; one more person is needed", markup=False)
+
+
+def note_unusable(found: dict[str, int]) -> None:
+    """Tell how many identifiers were left out because they are none, so that silence means that all were used."""
+    for kind, count in found.items():
+        typer.echo(f"{count:,} values of {kind} are none in any known writing and were left out", err=True)

@@ -1,7 +1,7 @@
 """Push and pull: what was cleared goes to a hub, what others shared comes from it. Both may be killed and run again."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,15 +9,17 @@ import msgspec
 
 from stillwatch.errors import PolicyRefusedError, RemoteError
 from stillwatch.files import replace_file
-from stillwatch.sharing.clearance.clearing import Clearing
-from stillwatch.sharing.clearance.events import Deleted, Event, Pushed
+from stillwatch.sharing.clearance.clearing import Cleared, Clearing
+from stillwatch.sharing.clearance.events import Deleted, Event, Pushed, Sending
 from stillwatch.sharing.clearance.outbox import Outbox
+from stillwatch.sharing.clearance.places import Place
+from stillwatch.sharing.clearance.withdrawal import still_at
 from stillwatch.sharing.indicators import indicators_in
 from stillwatch.sharing.received import Inbox, Received
 from stillwatch.sharing.signing import verify
 from stillwatch.sharing.wire import members
 from stillwatch.sharing.wire.connection import Connection
-from stillwatch.sharing.wire.taxii import Collection, Page, find_collection
+from stillwatch.sharing.wire.taxii import Collection, Page, batches, find_collection
 
 RECEIVED = "received.jsonl"
 _OBJECTS, _CORRECTIONS = "objects", "corrections"
@@ -27,7 +29,10 @@ _FRACTION = 6
 class PushOutcome(NamedTuple):
     """What became of a push: objects taken, refused with why, kept back with why, and deleted at the hub.
 
-    `expired` counts the indicators among what was offered that hold no more.
+    `expired` counts the indicators among what was offered that hold no more. `elsewhere` says what was withdrawn and is
+    still out, and where: each place must be told by a push of its own. `apart` counts what waits for a push of its own,
+    since what is anonymous and what is not, sent at one moment, would show whose it is. `other_hub` counts what another
+    hub has: an outbox is for one hub, since recipients and tokens are.
     """
 
     taken: int
@@ -35,6 +40,9 @@ class PushOutcome(NamedTuple):
     waiting: list[str]
     deleted: int
     expired: int
+    elsewhere: list[str]
+    apart: int
+    other_hub: int
 
 
 class PullOutcome(NamedTuple):
@@ -48,44 +56,109 @@ class PullOutcome(NamedTuple):
 
 
 def push(
-    outbox: Outbox, clearing: Clearing, connection: Connection, collection: str, clock: Callable[[], float]
+    outbox: Outbox,
+    clearing: Clearing,
+    connection: Connection,
+    collection: str,
+    clock: Callable[[], float],
+    *,
+    anonymous: bool = False,
 ) -> PushOutcome:
-    """Send what may be sent and was not. What the hub acknowledged is logged before more is sent.
+    """Send what may be sent and was not, or take back. What the hub acknowledged is logged before more is sent.
+
+    Args:
+        outbox: what is sent from.
+        clearing: clearance over it.
+        connection: the hub.
+        collection: its id, alias or title.
+        clock: tells the time (Unix seconds).
+        anonymous: send what does not name this member, and nothing else; otherwise, nothing of that.
 
     Raises:
         RemoteError: the hub cannot be reached; run it again.
-        PolicyRefusedError: an object on the disk is not what was cleared.
+        PolicyRefusedError: an object on the disk is not what was cleared, or another hub stands for this member.
     """
-    ready, waiting = clearing.ready()
-    gone = clearing.to_delete()
-    if not ready and not gone:
-        return PushOutcome(0, [], waiting, 0, 0)
+    cleared, waiting = clearing.ready()
+    ready = [one for one in cleared if outbox.made[one.sha256].anonymous == anonymous]
+    apart = len(cleared) - len(ready)
+    if not ready and not still_at(outbox):
+        return PushOutcome(0, [], waiting, 0, 0, [], apart, _at_another_hub(outbox, connection.url))
     target = find_collection(connection, collection)
     if not target.can_write:
         raise RemoteError(f"this member may not write to {collection!r}", hint="ask the hub's operator for the role")
-    for object_id in gone:
-        target.delete(object_id)
-        outbox.record([Deleted(ts=clock(), object_id=object_id, hub=connection.url)], clock())
+    if anonymous and members.hidden_by(connection) != outbox.member.hidden_by:
+        raise PolicyRefusedError(
+            f"{connection.url} is not the hub that stands for this member",
+            hint="`share clear --anonymous --hub URL` clears for another hub",
+        )
+    place = Place(connection.url, target.id)
+    back = [one for one in clearing.to_revoke(place) if outbox.made[one.sha256].anonymous == anonymous]
+    gone = clearing.to_delete(place) if target.can_read else []  # TAXII lets who may not read delete nothing
+    gone = [name for name in gone if (made := outbox.latest_of(name)) is not None and made.anonymous == anonymous]
+    deleted = _delete(outbox, gone, target, place, clock)
+    offered = [*ready, *back]
+    taken, refused = _send(outbox, offered, connection, target, clock) if offered else (0, [])
+    late = clearing.expired(one.sha256 for one in ready)
+    left = _elsewhere(outbox, place, anonymous=anonymous)
+    other = _at_another_hub(outbox, connection.url)
+    return PushOutcome(taken, refused, waiting, deleted, late, left, apart, other)
+
+
+def _at_another_hub(outbox: Outbox, hub: str) -> int:
+    told = (outbox.pushed.get(made.sha256) for made in outbox.latest().values() if made.withdrawn is None)
+    return sum(one is not None and one.accepted and one.hub != hub for one in told)
+
+
+def _delete(outbox: Outbox, names: Sequence[str], target: Collection, place: Place, clock: Callable[[], float]) -> int:
+    """Delete observables in the collection that has them; what it has no more is as good as deleted there."""
+    deleted = 0
+    for name in names:
+        if target.delete(name) or place in outbox.places.of(name):
+            event = Deleted(ts=clock(), object_id=name, hub=place.hub, collection=place.collection)
+            outbox.record([event], event.ts)
+            deleted += 1
+    return deleted
+
+
+def _send(
+    outbox: Outbox, offered: Sequence[Cleared], connection: Connection, target: Collection, clock: Callable[[], float]
+) -> tuple[int, list[tuple[str, str]]]:
+    """Send objects batch by batch: the log says where they go before they go, and what became of them after."""
     members.register_key(connection, outbox.signer)
-    members.sign(connection, outbox.signer, ready)
-    names = {one.sha256: one.object_id for one in ready}
+    at = {"hub": connection.url, "collection": target.id}
     taken, refused = 0, []
-    for batch in target.add(ready):
-        now_s = clock()
-        events: list[Event] = [
-            Pushed(
-                ts=now_s,
-                sha256=sent.sha256,
-                hub=connection.url,
-                accepted=sent.message is None,
-                message=(sent.message or "")[:300],
-            )
-            for sent in batch
-        ]
-        outbox.record(events, now_s)
-        taken += sum(sent.message is None for sent in batch)
-        refused += [(names[sent.sha256], sent.message) for sent in batch if sent.message is not None]
-    return PushOutcome(taken, refused, waiting, len(gone), clearing.expired(one.sha256 for one in ready))
+    for batch in batches(offered):
+        names = {one.sha256: one.object_id for one in batch}
+        outbox.record([Sending(ts=clock(), objects=tuple(names), **at)], clock())
+        members.sign(connection, outbox.signer, batch)
+        for told in target.add(batch):
+            now_s = clock()
+            events: list[Event] = [
+                Pushed(
+                    ts=now_s,
+                    sha256=sent.sha256,
+                    accepted=sent.message is None,
+                    message=(sent.message or "")[:300],
+                    **at,
+                )
+                for sent in told
+            ]
+            outbox.record(events, now_s)
+            taken += sum(sent.message is None for sent in told)
+            refused += [(names[sent.sha256], sent.message) for sent in told if sent.message is not None]
+    return taken, refused
+
+
+def _elsewhere(outbox: Outbox, here: Place, *, anonymous: bool) -> list[str]:
+    told = []
+    for place, names in still_at(outbox).items():
+        for apart in (False, True):
+            count = sum((made := outbox.latest_of(name)) is not None and made.anonymous == apart for name in names)
+            how = "`share push --anonymous` there" if apart else "`share push` there"
+            if place == here and apart == anonymous:
+                how = "ask its operator to delete them, this member may not"
+            told += [f"{count:,} withdrawn objects are still at {place}: {how}"] if count else []
+    return told
 
 
 def pull(

@@ -25,7 +25,7 @@ def ask(directory: Path, identifiers: Sequence[bytes], commit: Commit, wait_s: f
     """Return which identifiers (canonical bytes) the other side holds too.
 
     Raises:
-        UsageError: the directory holds an earlier question.
+        UsageError: the directory holds an earlier question, or cannot be made.
         RemoteError: the other side did not answer within `wait_s` seconds.
         PolicyRefusedError: what it sent is not what it committed to, or a proof does not hold.
     """
@@ -52,6 +52,10 @@ def answer(directory: Path, identifiers: Sequence[bytes], commit: Commit, wait_s
 
 def _send(directory: Path, name: str, message: bytes, commit: Commit | None = None) -> None:
     path = directory / name
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{directory} cannot be made: {error.strerror}", hint="give another directory") from error
     if path.exists():
         raise UsageError(f"{path} is of an earlier question", hint="each question takes a new, empty directory")
     if commit is not None:

@@ -1,7 +1,6 @@
 """Identifiers of accounts into tokens: for facts that are to be cleared, and to find accounts that others reported."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,7 +9,6 @@ from stillwatch.errors import InputRejectedError, UsageError
 from stillwatch.sharing.clearance.model import Fact, Item
 from stillwatch.sharing.matching.normalise import canonical
 from stillwatch.sharing.objects.extensions import llm_account_of
-from stillwatch.sharing.producers import read_identifiers
 from stillwatch.sharing.received import Received
 
 KINDS = ("email", "payment", "phone", "device")
@@ -28,16 +26,19 @@ class TokenMatch(NamedTuple):
 
 
 def with_tokens(items: Sequence[Item], tokenise: Tokeniser) -> list[Item]:
-    """Return items whose facts about identifiers carry their tokens; a victim's identifiers are not even asked for."""
+    """Return items whose facts about identifiers carry their tokens; a victim's identifiers are not even asked for.
+
+    A value that is none of its kind gets an empty token, so that clearance can say why it stays.
+    """
     wanted = {_place(fact): name for item in items for fact in item.facts if (name := _identifier(fact)) is not None}
     names = sorted(set(wanted.values()))
     tokens = dict(zip(names, tokenise(names), strict=True)) if names else {}
 
     def tokened(fact: Fact) -> Fact:
-        name = wanted.get(_place(fact))
-        if name is None:
+        if not _is_asked_for(fact):
             return fact
-        return msgspec.structs.replace(fact, context={**fact.context, "token": tokens[name]})
+        token = tokens.get(wanted.get(_place(fact), b""), "")
+        return msgspec.structs.replace(fact, context={**fact.context, "token": token})
 
     return [msgspec.structs.replace(item, facts=tuple(map(tokened, item.facts))) for item in items]
 
@@ -61,17 +62,27 @@ def matches(
                 yield TokenMatch(account_id, kind, one.object_id, one.source or "")
 
 
-def named_by(path: Path, kind: str) -> dict[bytes, list[str]]:
+def unusable(holders: Mapping[str, Mapping[str, str | None]], kinds: Iterable[str] = KINDS) -> dict[str, int]:
+    """Return how many identifiers are none of their kind, by kind; they get no token and are compared with nothing."""
+    found = dict.fromkeys(kinds, 0)
+    for identifiers in holders.values():
+        for kind in found:
+            value = identifiers.get(kind)
+            found[kind] += value is not None and _canonical(kind, value) is None
+    return {kind: count for kind, count in found.items() if count}
+
+
+def named_by(holders: Mapping[str, Mapping[str, str | None]], kind: str) -> dict[bytes, list[str]]:
     """Return the accounts that each identifier of a kind stands for, by its canonical bytes.
 
     Raises:
-        UsageError: there is no such kind, or the file is wrong.
+        UsageError: there is no such kind.
     """
     if kind not in KINDS:
         raise UsageError(f"there is no kind {kind!r} of identifier", hint=f"one of {', '.join(KINDS)}")
     found: dict[bytes, list[str]] = {}
-    for account_id, holder in read_identifiers(path).items():
-        name = _canonical(kind, getattr(holder, kind))
+    for account_id, identifiers in holders.items():
+        name = _canonical(kind, identifiers.get(kind))
         if name is not None:
             found.setdefault(name, []).append(account_id)
     return found
@@ -98,11 +109,13 @@ def _place(fact: Fact) -> tuple[str, str]:
     return fact.field, str(fact.value)
 
 
-def _identifier(fact: Fact) -> bytes | None:
+def _is_asked_for(fact: Fact) -> bool:
     area, _, kind = fact.field.partition(".")
-    if area != "identity" or fact.context.get("role") in (None, "victim"):
-        return None
-    return _canonical(kind, fact.value)
+    return area == "identity" and kind in KINDS and fact.context.get("role") not in (None, "victim")
+
+
+def _identifier(fact: Fact) -> bytes | None:
+    return _canonical(fact.field.partition(".")[2], fact.value) if _is_asked_for(fact) else None
 
 
 def _canonical(kind: Any, value: object) -> bytes | None:

@@ -21,6 +21,7 @@ from stillwatch.transparency.tree import leaf_hash
 from stillwatch.transparency.view import View, load_edge
 
 _LOCK = "lock"
+_RESTORE = "keep it as evidence, and restore the log from a copy"
 
 
 class Log:
@@ -188,10 +189,12 @@ class Log:
             verify(signed, key)
         if size > self.size:
             raise PolicyRefusedError(
-                f"the log was cut: it holds {self.size} entries, its checkpoint says {size}", where=where
+                f"the log was cut: it holds {self.size} entries, its checkpoint says {size}", where=where, hint=_RESTORE
             )
         if self._view.root(size) != root:
-            raise PolicyRefusedError(f"the log was changed: its first {size} entries are not those signed", where=where)
+            raise PolicyRefusedError(
+                f"the log was changed: its first {size} entries are not those signed", where=where, hint=_RESTORE
+            )
 
 
 def _batches(entries: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

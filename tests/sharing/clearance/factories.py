@@ -15,6 +15,7 @@ from stillwatch.sharing.clearance.load import Rules, parse_rules, standard_rules
 from stillwatch.sharing.clearance.model import Fact, Item, Ruling, Terms
 from stillwatch.sharing.clearance.opinions import Opinion
 from stillwatch.sharing.clearance.outbox import Member, Outbox
+from stillwatch.sharing.clearance.places import Place
 from stillwatch.sharing.clearance.transform import Means
 
 DAY = 86_400.0
@@ -145,9 +146,16 @@ def of_type(outbox: Outbox, kind: str) -> list[dict[str, Any]]:
     return [body for body in objects_of(outbox) if body["type"] == kind]
 
 
-def push_all(outbox: Outbox, clearing: Any, now_s: float = NOW) -> int:
-    ready, _ = clearing.ready()
-    outbox.record([Pushed(ts=now_s, sha256=one.sha256, hub="h", accepted=True) for one in ready], now_s)
+HUB = Place("https://hub.example/", "c-shared")
+
+
+def push_all(outbox: Outbox, clearing: Any, now_s: float = NOW, place: Place = HUB) -> int:
+    """Do as `exchange.push` does, with a hub that takes all."""
+    ready = [*clearing.ready()[0], *clearing.to_revoke(place)]
+    taken = [
+        Pushed(ts=now_s, sha256=one.sha256, hub=place.hub, accepted=True, collection=place.collection) for one in ready
+    ]
+    outbox.record(taken, now_s)
     return len(ready)
 
 

@@ -159,16 +159,16 @@ def test_many_values_are_told_in_parts_that_a_hub_takes(tmp_path: Path) -> None:
         for body in objects_of(outbox):
             assert ObjectValidator().errors(json.dumps(body).encode(), body) == []
         assert {body["valid_until"] for body in of_type(outbox, "indicator")} == {
-            dt.datetime.fromtimestamp(NOW + DAY, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            dt.datetime.fromtimestamp(NOW + 2 * DAY, dt.UTC).strftime("%Y-%m-%dT00:00:00.000Z")
         }
 
 
-def test_an_indicator_never_outlives_what_it_rests_on(tmp_path: Path) -> None:
+def test_an_indicator_outlives_what_it_rests_on_by_less_than_a_day_and_says_no_hour(tmp_path: Path) -> None:
     soon = fact("infrastructure.hosting_ip", "8.8.4.4", residential=False, expires_at=NOW + 60, confidence=9)
     with outbox_in(tmp_path) as outbox:
         clearing_of(outbox).clear([item(soon, first_seen=NOW + 5 * DAY, last_seen=NOW + 5 * DAY)])
         [indicator] = of_type(outbox, "indicator")
-        assert indicator["valid_from"] < indicator["valid_until"] == "2026-08-03T12:01:00.000Z"
+        assert indicator["valid_from"] < indicator["valid_until"] == "2026-08-04T00:00:00.000Z"
 
 
 def test_an_item_of_analysts_says_no_times(tmp_path: Path) -> None:

@@ -41,8 +41,9 @@ def test_a_basis_that_lapses_at_midnight_holds_back_what_was_cleared_before(tmp_
         [held] = clearing.held()
         assert "us-cisa-2015" in held.why
         assert clearing.ready()[0] == []
-        clock.now_s = midnight - 1
-        assert clearing.clear([told])[0].objects
+        clock.now_s = midnight - 1  # a clock that is set back revives nothing
+        assert clearing.clear([told])[0].objects == ()
+        assert clearing.ready()[0] == []
 
 
 def test_an_adoption_that_ends_holds_back_too(tmp_path: Path) -> None:

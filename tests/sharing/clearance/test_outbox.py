@@ -70,6 +70,7 @@ def test_what_is_in_clear_is_for_its_owner_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["member.json", "secret.key", "items/x.json"])
 def test_a_damaged_outbox_says_so(tmp_path: Path, name: str) -> None:
     with outbox_in(tmp_path) as outbox:
+        clearing_of(outbox).clear([few()])
         path = outbox.directory / name
         path.write_bytes(b"{")
     with pytest.raises(UsageError), outbox_in(tmp_path) as outbox:
@@ -87,6 +88,22 @@ def test_ids_follow_from_the_secret_and_from_nothing_else(tmp_path: Path) -> Non
         }
         assert first not in others
         assert first[len("campaign--") + 14] == "4"
+
+
+def test_no_name_reads_as_the_parts_of_another(tmp_path: Path) -> None:
+    value = "see the shop"
+    with outbox_in(tmp_path) as outbox:
+        first = item(fact("tactic.description", value, account="attribution.company\0"), item_id="X")
+        other = item(fact("attribution.company", value), item_id="X\0tactic.description")
+        assert outbox.key_of(first, first.facts[0]) != outbox.key_of(other, other.facts[0])
+        assert outbox.digest("a", "b\0c") != outbox.digest("a\0b", "c") != outbox.digest("a", "b", "c")
+
+
+def test_ids_that_outboxes_gave_out_before_stay(tmp_path: Path) -> None:
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "secret.key").write_bytes(b"k" * 32)
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.object_id(harvest(), "campaign", "campaign") == "campaign--842364c5-89e2-40f6-bd20-26aae888cb8a"
 
 
 def test_the_log_tells_no_value_and_no_name_of_the_providers_own(tmp_path: Path) -> None:
@@ -246,11 +263,13 @@ def test_a_run_that_is_killed_goes_on(tmp_path: Path, moment: str) -> None:
 def test_what_a_hub_acknowledged_is_known_to_the_next_run(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         clearing_of(outbox).clear([few()])
-        one = next(iter(offered(outbox)))
-        outbox.record([Pushed(ts=NOW, sha256=one, hub="h", accepted=False, message="no")], NOW)
+        taken, refused, *_ = offered(outbox)
+        outbox.record([Pushed(ts=NOW, sha256=taken, hub="h", accepted=True)], NOW)
+        outbox.record([Pushed(ts=NOW, sha256=refused, hub="h", accepted=False, message="no")], NOW)
     with outbox_in(tmp_path) as outbox:
-        assert one not in offered(outbox)
-        assert outbox.last_accepted(outbox.made[one].object_id) is None
+        assert taken not in offered(outbox)
+        assert refused in offered(outbox)
+        assert outbox.places.of(outbox.made[refused].object_id) == []
         assert outbox.member.member_id == MEMBER
         assert [kept.item_id for kept in outbox.items()] == ["C-1"]
         assert outbox.kept_item("nothing") is None

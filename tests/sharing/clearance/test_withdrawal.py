@@ -7,9 +7,15 @@ import msgspec
 import pytest
 from tests.sharing.clearance.factories import (
     ANN,
+    BANDS,
     BEN,
+    DAY,
+    HUB,
+    MEMBER,
     NOW,
+    OTHER,
     Clock,
+    adopted,
     clearing_of,
     fact,
     harvest,
@@ -22,7 +28,11 @@ from tests.sharing.clearance.factories import (
 )
 
 from stillwatch.errors import PolicyRefusedError, UsageError
-from stillwatch.sharing.clearance.events import ItemRuled, ObjectMade
+from stillwatch.sharing.clearance.events import Deleted, ItemRuled, ObjectMade, Pushed, Sending
+from stillwatch.sharing.clearance.model import Item
+from stillwatch.sharing.clearance.places import Place
+from stillwatch.sharing.clearance.withdrawal import still_at
+from stillwatch.sharing.objects.extensions import SHARING
 from stillwatch.sharing.objects.validate import ObjectValidator
 
 
@@ -74,32 +84,165 @@ def test_a_withdrawal_takes_back_what_a_hub_has(tmp_path: Path) -> None:
         clearing.clear([item(fact("cluster.accounts", 4_000))])  # a version that no hub has
         [campaign] = of_type(outbox, "campaign")
         clearing.withdraw(campaign["id"], by=ANN, reason="wrong")
-        [sent] = clearing.ready()[0]
+        [sent] = clearing.to_revoke(HUB)
         body = json.loads(sent.body)
         assert body["revoked"] is True
-        assert "1-9" in sent.body.decode()
-        assert "1000-9999" not in sent.body.decode()
+        assert body["created"] == campaign["created"]
         assert ObjectValidator().errors(sent.body, body) == []
         with pytest.raises(PolicyRefusedError, match="withdrawn"):
             clearing.withdraw(campaign["id"], by=ANN, reason="wrong")
 
 
-def test_a_withdrawal_tells_no_hub_what_it_did_not_have(tmp_path: Path) -> None:
+def test_a_withdrawal_says_nothing_of_what_is_taken_back(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([harvest()])
+        push_all(outbox, clearing)
+        for object_id in outbox.latest():
+            clearing.withdraw(object_id, by=ANN, reason="wrong")
+        owed = clearing_of(outbox, adopted()).to_revoke(HUB)  # no basis is needed
+        assert {one.object_id.partition("--")[0] for one in owed} == {"campaign", "indicator", "note", "relationship"}
+        told = b"".join(one.body for one in owed)
+        for content in (b"1000-9999", BANDS[0].encode(), b"8.8.4.4", b"sighting.seen", b"mitre", b"aster-2"):
+            assert content not in told
+        for one in owed:
+            assert ObjectValidator().errors(one.body, json.loads(one.body)) == []
+
+
+@pytest.mark.parametrize("other", [Place(HUB.hub, "c-inbox"), Place("https://other.example/", HUB.collection)])
+def test_a_withdrawal_goes_to_who_had_the_object_and_to_nobody_else(tmp_path: Path, other: Place) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([harvest()])
+        push_all(outbox, clearing)
+        for object_id in outbox.latest():
+            clearing.withdraw(object_id, by=ANN, reason="wrong")
+        assert (clearing.to_revoke(other), clearing.to_delete(other)) == ([], [])
+        assert list(still_at(outbox)) == [HUB]
+        assert len(clearing.to_delete(HUB)) == 2
+        for object_id in clearing.to_delete(HUB):
+            outbox.record([Deleted(ts=NOW, object_id=object_id, hub=other.hub, collection=other.collection)], NOW)
+        assert len(clearing.to_delete(HUB)) == 2
+        assert push_all(outbox, clearing) == 6
+        for object_id in clearing.to_delete(HUB):
+            outbox.record([Deleted(ts=NOW, object_id=object_id, hub=HUB.hub, collection=HUB.collection)], NOW)
+        assert (clearing.to_revoke(HUB), clearing.to_delete(HUB), still_at(outbox)) == ([], [], {})
+
+
+def test_what_no_hub_has_needs_no_withdrawal_there(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         clearing = clearing_of(outbox)
         clearing.clear([harvest()])
         for object_id in outbox.latest():
             clearing.withdraw(object_id, by=ANN, reason="wrong")
-        ready, _ = clearing.ready()
-        assert {one.object_id.partition("--")[0] for one in ready} == {"campaign", "indicator", "note", "relationship"}
-        told = b"".join(one.body for one in ready)
-        for content in (b"1000-9999", BANDS_0, b"8.8.4.4", b"sighting.seen", b"mitre", b"aster-2"):
-            assert content not in told
-        for one in ready:
-            assert ObjectValidator().errors(one.body, json.loads(one.body)) == []
+        assert clearing.ready() == ([], [])
+        assert (clearing.to_revoke(HUB), still_at(outbox)) == ([], {})
 
 
-BANDS_0 = b"9f3a5c7d1e2b4f60"
+def test_a_push_that_was_killed_is_taken_back_too(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([item(fact("cluster.accounts", 9))])
+        [one] = clearing.ready()[0]
+        outbox.record([Sending(ts=NOW, hub=HUB.hub, collection=HUB.collection, objects=(one.sha256,))], NOW)
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.withdraw(one.object_id, by=ANN, reason="wrong")
+        assert [owed.object_id for owed in clearing.to_revoke(HUB)] == [one.object_id]
+
+
+def test_what_a_hub_refused_it_does_not_have(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([item(fact("cluster.accounts", 9))])
+        [one] = clearing.ready()[0]
+        at = {"hub": HUB.hub, "collection": HUB.collection}
+        outbox.record([Sending(ts=NOW, objects=(one.sha256,), **at)], NOW)
+        outbox.record([Pushed(ts=NOW, sha256=one.sha256, accepted=False, **at)], NOW)
+        clearing.withdraw(one.object_id, by=ANN, reason="wrong")
+        assert clearing.to_revoke(HUB) == []
+
+
+def test_every_audience_that_had_a_version_learns_of_the_withdrawal(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        for recipient in (MEMBER, OTHER):
+            clearing = clearing_of(outbox, recipients=(recipient,))
+            clearing.clear([item(fact("cluster.accounts", 9))])
+            push_all(outbox, clearing)
+        [campaign] = of_type(outbox, "campaign")
+        clearing.withdraw(campaign["id"], by=ANN, reason="wrong")
+        owed = [json.loads(one.body) for one in clearing.to_revoke(HUB)]
+        assert [one["extensions"][SHARING]["recipients"] for one in owed] == [[MEMBER], [OTHER]]
+        assert len(clearing.to_revoke(HUB)) == 2  # asked again, the same two
+        assert len([made for made in outbox.made.values() if made.revokes]) == 2
+        assert len({one["modified"] for one in owed}) == 2
+        push_all(outbox, clearing)
+        assert still_at(outbox) == {}
+
+
+def test_entries_that_name_no_collection_are_read(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([harvest()])
+        push_all(outbox, clearing, place=Place(HUB.hub))
+        for object_id in outbox.latest():
+            clearing.withdraw(object_id, by=ANN, reason="wrong")
+        assert clearing.to_revoke(Place("https://other.example/", "c")) == []
+        assert push_all(outbox, clearing) == 6
+        assert {one.partition("--")[0] for one in still_at(outbox)[Place(HUB.hub)]} == {
+            "autonomous-system",
+            "user-account",
+        }
+
+
+def test_a_withdrawn_account_leaves_under_no_other_name(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([harvest()])
+        push_all(outbox, clearing)
+        [account] = of_type(outbox, "user-account")
+        clearing.withdraw(account["id"], by=ANN, reason="it was taken over")
+        for name in ("C-1", "C-2"):
+            [outcome] = clearing_of(outbox, recipients=(OTHER,)).clear([harvest(name)])
+            why = {one.field: one.why for one in outcome.rulings if one.state == "withheld"}
+            assert why["account.id"] == "it was withdrawn"
+        assert len(of_type(outbox, "user-account")) == 1
+        assert of_type(outbox, "indicator")
+
+
+def test_what_ties_a_withdrawn_indicator_to_its_campaign_is_offered_no_more(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([harvest()])
+        indicator = next(one for one in of_type(outbox, "indicator") if "8.8.4.4" in one["pattern"])
+        clearing.withdraw(indicator["id"], by=ANN, reason="wrong")
+        for _ in range(2):
+            ready, waiting = clearing.ready()
+            assert waiting == []
+            assert {one.object_id.partition("--")[0] for one in ready} == {
+                "autonomous-system", "campaign", "indicator", "note", "relationship", "user-account"
+            }  # fmt: skip
+            assert not any(indicator["id"].encode() in one.body for one in ready)
+            clearing.clear([harvest()])
+        tie = next(one for one in of_type(outbox, "relationship") if one["source_ref"] != indicator["id"])
+        clearing.withdraw(tie["id"], by=ANN, reason="wrong")  # a tie tells nothing, so nothing falls with it
+        clearing.clear([harvest()])
+        assert len([one for one in clearing.ready()[0] if one.object_id.startswith("indicator")]) == 1
+
+
+def test_a_withdrawn_address_leaves_in_no_other_part(tmp_path: Path) -> None:
+    def told(first: int) -> Item:
+        more = {"residential": False, "expires_at": NOW + 10 * DAY, "confidence": 80}
+        return item(*(fact("infrastructure.hosting_ip", f"8.8.4.{n}", **more) for n in range(first, 255)))
+
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox)
+        clearing.clear([told(1)])
+        first = next(one for one in of_type(outbox, "indicator") if "'8.8.4.1'" in one["pattern"])
+        clearing.withdraw(first["id"], by=ANN, reason="wrong")
+        clearing.clear([msgspec.structs.replace(told(1), facts=told(1).facts[::-1])])
+        others = [one for one in of_type(outbox, "indicator") if one["id"] != first["id"]]
+        assert not any("'8.8.4.1'" in one["pattern"] for one in others)
 
 
 def test_what_was_withdrawn_stays_so(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def test_sends_the_token_and_asks_for_a_media_type() -> None:
     assert seen[0].headers["accept"] == "application/json"
 
 
-@pytest.mark.parametrize("url", ["hub.example", "ftp://hub.example", "https://", "http://hub.example"])
+@pytest.mark.parametrize("url", ["hub.example", "ftp://hub.example", "https://", "http://hub.example", "http://[::1"])
 def test_an_address_that_is_none_or_not_safe_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="->"):
         Connection(url, Credentials("t"))
@@ -26,6 +26,21 @@ def test_without_a_token_it_says_where_one_belongs(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("STILLWATCH_HUB_AUTHORITY", "/no/such/file.pem")
     with Connection.from_environment("https://hub.example", "t") as connection:
         assert connection.url == "https://hub.example/"
+
+
+def test_a_token_is_taken_without_its_line_end_and_refused_with_what_none_has() -> None:
+    with serving(lambda _asked: Told({})) as (connection, seen):
+        with Connection.from_environment(connection.url, "secret\n") as other:
+            other.get("v1/members")
+        for wrong in ("\u00e9\u2014x", "a\nb", " \n"):
+            with pytest.raises(UsageError, match="STILLWATCH_HUB_TOKEN"):
+                Connection.from_environment(connection.url, wrong)
+    assert [one.headers["authorization"] for one in seen] == ["Bearer secret"]
+
+
+def test_an_address_of_the_hubs_that_is_none_is_the_hubs_fault() -> None:
+    with serving(lambda _asked: Told({})) as (connection, _seen), pytest.raises(RemoteError, match="not its own"):
+        connection.get("http://[::1/api/")
 
 
 def test_asks_again_while_the_hub_is_busy() -> None:

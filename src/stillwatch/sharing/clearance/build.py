@@ -1,5 +1,6 @@
 """Builds STIX objects out of rulings, and of nothing else: a fact that was not ruled to leave cannot get in here."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from stillwatch.sharing.objects.vocabulary import ConfidenceWord, TokenKind
 
 DAY_S = 86_400
 _WEEK_S = 7 * DAY_S
+_LAST_DAY_S = 253_402_214_400
+"""The last day of the year 9999."""
 _INDICATOR_DAYS = 90
 _ADDRESS_DAYS = 7
 _TOKEN_KINDS: tuple[TokenKind, ...] = ("email", "payment", "phone", "device")
@@ -24,13 +27,13 @@ _MOST_BANDS = 256
 _VALUES_EACH = 200
 """Addresses or domains in one indicator, and lines in one note: what a hub takes as one pattern and one object."""
 CONFIDENCE_FIELD = "finding.confidence"
-_OF_CAMPAIGN = (
+OF_CAMPAIGN = (
     "cluster.accounts", "cluster.lifetime", "cluster.synchrony", "finding.alternatives", "finding.circumvention",
     CONFIDENCE_FIELD, "tactic.techniques", "target.capability", "target.models", "volume.exchanges",
 )  # fmt: skip
 _STRUCTURED = frozenset(
     {
-        *_OF_CAMPAIGN, "account.id", "identity.device", "identity.email", "identity.payment", "identity.phone",
+        *OF_CAMPAIGN, "account.id", "identity.device", "identity.email", "identity.payment", "identity.phone",
         "infrastructure.asn", "infrastructure.hosting_ip", "infrastructure.reseller_domain",
         "infrastructure.residential_prefix", "template.bands", "template.text",
     }
@@ -113,7 +116,7 @@ class _Builder:
 
     def campaign(self, others: Sequence[Draft]) -> list[Draft]:
         """Return the campaign, where something of it leaves; bare, where another object must name one (STIX 2.1)."""
-        rulings = self._rulings(*_OF_CAMPAIGN)
+        rulings = self._rulings(*OF_CAMPAIGN)
         if not rulings and not any(self._campaign_id in _refs(draft.body) for draft in others):
             return []
         first, last = self._weeks()
@@ -157,7 +160,7 @@ class _Builder:
             ("infrastructure.reseller_domain", "Domains", patterns.domain_pattern),
         ):
             for number, rulings in enumerate(_in_parts(self._rulings(field))):
-                ends = [ruling.expires_at for ruling in rulings if ruling.expires_at is not None]
+                ends = [whole_day(ruling.expires_at) for ruling in rulings if ruling.expires_at is not None]
                 until_s = min(ends, default=self._end() + _ADDRESS_DAYS * DAY_S)
                 pattern = pattern_of(list(dict.fromkeys(str(ruling.value) for ruling in rulings)))
                 drafts += self._indicator(f"{field}-{number}", name, pattern, rulings, until_s, None)
@@ -220,6 +223,14 @@ class _Builder:
             Draft(body={**body, "id": indicator_id}, rulings=(*rulings, *self._rulings("tactic.techniques"))),
             Draft(body=tie, rulings=rulings),
         ]
+
+
+def whole_day(moment_s: float) -> float:
+    """Return the midnight at or after a moment (Unix seconds): an end of a fact's own says no hour.
+
+    It stays within the years that STIX can write.
+    """
+    return min(max(math.ceil(moment_s / DAY_S) * DAY_S, 0), _LAST_DAY_S)
 
 
 def _monday(moment_s: float) -> float:

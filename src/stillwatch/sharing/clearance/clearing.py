@@ -1,43 +1,41 @@
 """Clears findings: rules on their facts, logs every ruling, and writes the objects that may be sent."""
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from stillwatch.errors import PolicyRefusedError, UsageError
+from stillwatch.sharing.clearance.anonymity import check_hidden, is_tied
 from stillwatch.sharing.clearance.basis import Bases
 from stillwatch.sharing.clearance.build import Draft
 from stillwatch.sharing.clearance.circumvention import circumventions
-from stillwatch.sharing.clearance.counsel import person
 from stillwatch.sharing.clearance.drafting import content_of, drafts_of, later_than
-from stillwatch.sharing.clearance.engine import Engine
-from stillwatch.sharing.clearance.events import (
-    BasisAdopted,
-    ItemRuled,
-    ObjectMade,
-    OpinionEnded,
-    OpinionGiven,
-    Reviewed,
-    RulesUsed,
-)
-from stillwatch.sharing.clearance.load import Rules
-from stillwatch.sharing.clearance.model import Fact, Item, Kept, Ruling, Terms
+from stillwatch.sharing.clearance.events import BasisAdopted, ItemRuled, ObjectMade, OpinionGiven, Reviewed, RulesUsed
+from stillwatch.sharing.clearance.judging import end_of, rule, terms_of
+from stillwatch.sharing.clearance.load import Rules, standard_rules
+from stillwatch.sharing.clearance.model import Item, Kept, Ruling, Terms
+from stillwatch.sharing.clearance.opining import end_opinion, give_opinion
 from stillwatch.sharing.clearance.outbox import Outbox
+from stillwatch.sharing.clearance.places import Place
 from stillwatch.sharing.clearance.readable import readable
 from stillwatch.sharing.clearance.release import Cleared, expired, read_cleared
-from stillwatch.sharing.clearance.ruled import Ruled, fields_ruled
-from stillwatch.sharing.clearance.transform import Means
-from stillwatch.sharing.clearance.withdrawal import is_observable, revocation
+from stillwatch.sharing.clearance.ruled import Ruled, fields_ruled, told_in
+from stillwatch.sharing.clearance.stated import adoptions_digest
+from stillwatch.sharing.clearance.withdrawal import deletions_at, revocations_at, withdraw
 from stillwatch.sharing.objects.build import Object, canonical
 
-__all__ = ["Clearing", "Held", "Outcome", "Terms"]
-
-_LONGEST_OPINION_S = 366 * 86_400
+__all__ = ["Cleared", "Clearing", "Held", "Outcome", "Terms"]
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact that waits for counsel, with its value in clear, the terms it would leave under, and who released it."""
+    """A fact that waits for counsel, with its value in clear, the terms it would leave under, and who released it.
+
+    Attributes:
+        expires_at: the end of its own that would go out with it (Unix seconds).
+    """
 
     key: str
     item_id: str
@@ -49,6 +47,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     transformation: str
     terms: Terms
     released_by: tuple[str, ...]
+    expires_at: float | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,30 +61,37 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Clearing:
     """Clearance over one outbox, under one version of rules and bases.
 
-    The terms are for items that are cleared from now on. What was cleared before keeps its own, in review too.
+    The terms are for items that are cleared from now on. What was cleared before keeps its own, in review too. `stated`
+    says, for the log, which of rules and bases came from a file that somebody named (see stated.py).
     """
 
     def __init__(
-        self, outbox: Outbox, rules: Rules, bases: Bases, terms: Terms, clock: Callable[[], float] = time.time
+        self,
+        outbox: Outbox,
+        rules: Rules,
+        bases: Bases,
+        terms: Terms,
+        clock: Callable[[], float] = time.time,
+        stated: tuple[str, ...] | None = None,
     ) -> None:
-        self._outbox, self._rules, self._bases, self._terms, self._clock = outbox, rules, bases, terms, clock
+        self._outbox, self._rules, self._bases, self._terms = outbox, rules, bases, terms
+        self._wall_clock, self._stated = clock, stated
 
     def clear(self, items: Sequence[Item]) -> list[Outcome]:
         """Rule on items and write the objects of what leaves. The same items again make nothing new.
 
         Raises:
             InputRejectedError: an item has a name or times that cannot be written down.
-            PolicyRefusedError: the rules are not those that the log knows under their version.
+            PolicyRefusedError: the rules are not those that the log knows under their version, or an item was sent
+                under the member's name before and is not to be now, or the other way.
+            UsageError: the member is not to be named, and nobody stands for it yet.
         """
+        check_hidden(self._outbox, items, self._terms)
         return self._clear([Kept(item=readable(item), terms=self._terms) for item in items])
 
     def held(self) -> list[Held]:
         """Return what waits for counsel, of all items that were cleared."""
-        return [
-            self._as_held(kept, one)
-            for kept, one in self._all_ruled()
-            if one.ruling.state == "held" and not self._outbox.reviews.refused(self._outbox.key_of(kept.item, one.fact))
-        ]
+        return [self._as_held(kept, one) for kept, one in self._all_ruled() if one.ruling.state == "held"]
 
     def review(self, *reviews: Reviewed) -> list[Outcome]:
         """Take a person's words on facts that are held; where they are enough, clear the items anew. All or none count.
@@ -96,7 +102,7 @@ class Clearing:
             UsageError: one says no person or no reason, or nothing is held under its key.
             PolicyRefusedError: one was decided already, or the same person speaks twice.
         """
-        now_s = self._clock()
+        now_s = self._now_s()
         wanted = {review.key: review for review in reviews}
         found = {
             key: (kept, one)
@@ -121,21 +127,7 @@ class Clearing:
             UsageError: no person, no reason, no such class or field, or no end within a year.
             PolicyRefusedError: the class lets nothing of that go, whoever says so.
         """
-        now_s = self._clock()
-        one = self._rules.numbered(given.number)
-        person(given.by)
-        if one is None or not set(given.fields) <= set(one.fields):
-            raise UsageError(f"class {given.number} is not in the rules, or has no such field")
-        if not given.reason.strip() or not now_s < given.until_s <= now_s + _LONGEST_OPINION_S:
-            raise UsageError("an opinion needs a reason, and an end to come that is at most a year away")
-        open_fields = {field for rule in one.rule for field in rule.fields}
-        fields = given.fields or tuple(field for field in one.fields if field in open_fields)
-        if not fields or not set(fields) <= open_fields:
-            raise PolicyRefusedError(f"class {one.number} lets nothing of that go", hint="no opinion can change it")
-        holding, _ = self._bases.support(one.bases, now_s)
-        told = msgspec.structs.replace(given, ts=now_s, fields=tuple(sorted(fields)), bases=tuple(sorted(holding)))
-        self._outbox.record([told], now_s)
-        return any(opinion.id == told.opinion for opinion in self._outbox.opinions)
+        return give_opinion(self._outbox, self._rules, self._bases, given, self._now_s())
 
     def end_opinion(self, name: str, *, by: str, reason: str) -> None:
         """End a standing opinion, for good. One person is enough.
@@ -143,11 +135,7 @@ class Clearing:
         Raises:
             UsageError: there is no such opinion, or no person or reason.
         """
-        person(by)
-        if not reason.strip() or not self._outbox.knows_opinion(name):
-            raise UsageError(f"no opinion is called {name}, or no reason was given", hint="give --reason")
-        now_s = self._clock()
-        self._outbox.record([OpinionEnded(ts=now_s, opinion=name, by=by, reason=reason)], now_s)
+        end_opinion(self._outbox, name, by=by, reason=reason, now_s=self._now_s())
 
     def ready(self) -> tuple[list[Cleared], list[str]]:
         """Return what may be sent now and was not, and why the rest may not.
@@ -155,61 +143,48 @@ class Clearing:
         Each is judged anew at this moment: what would not be cleared now as it was then waits, whatever changed since
         (a basis lapsed, an opinion or an address ran out, a rule became stricter, an account proved a victim's).
         """
-        now_s = self._clock()
+        now_s = self._now_s()
         self._note_rules(now_s)
         ready, waiting = [], []
-        cleared_now: dict[str, tuple[list[Ruled], dict[str, Object]]] = {}
+        cleared_now: dict[str, _Now] = {}
         for made in self._outbox.latest().values():
-            if made.sha256 in self._outbox.pushed or (made.withdrawn and is_observable(made.object_id)):
+            if self._outbox.was_taken(made.sha256) or made.withdrawn or self._outbox.is_about_nothing(made):
                 continue
-            if made.withdrawn is None and made.item not in cleared_now:
+            if made.item not in cleared_now:
                 cleared_now[made.item] = self._now(made.item, now_s)
+            now = cleared_now[made.item]
+            if now.anonymous not in (None, made.anonymous):  # its item was cleared the other way since
+                continue
             found = read_cleared(self._outbox, made.sha256)
-            why_not = None if made.withdrawn else _why_not(made, found, *cleared_now[made.item])
+            why_not = _why_not(made, found, now)
             if why_not is None:
                 ready.append(found)
             else:
                 waiting.append(f"{made.object_id}: {why_not}")
         return ready, waiting
 
-    def to_delete(self) -> list[str]:
-        """Return the observables that were withdrawn and that a hub still has: no version of them could say so."""
-        return [
-            made.object_id
-            for made in self._outbox.latest().values()
-            if made.withdrawn and is_observable(made.object_id) and made.object_id not in self._outbox.deleted
-            if self._outbox.last_accepted(made.object_id) is not None
-        ]
+    def to_revoke(self, place: Place) -> list[Cleared]:
+        """Return the versions that take objects back from a place: from who has them there, and from nobody else."""
+        owed = revocations_at(
+            self._outbox, place, lambda sha256: read_cleared(self._outbox, sha256).body, self._now_s()
+        )
+        return [read_cleared(self._outbox, sha256) for sha256 in owed]
+
+    def to_delete(self, place: Place) -> list[str]:
+        """Return the observables that were withdrawn and that a place still has: no version of them could say so."""
+        return deletions_at(self._outbox, place)
 
     def expired(self, names: Iterable[str]) -> int:
         """Return how many of some objects, by SHA-256, are indicators that hold no more."""
-        return expired((read_cleared(self._outbox, name) for name in names), self._clock())
+        return expired((read_cleared(self._outbox, name) for name in names), self._now_s())
 
     def withdraw(self, object_id: str, *, by: str, reason: str) -> ObjectMade:
-        """Take an object back, for all who have it, and for good. It needs one person's word.
+        """Take an object back, for good; see `withdrawal.withdraw`."""
+        return withdraw(self._outbox, object_id, by=by, reason=reason, now_s=self._now_s())
 
-        An observable has no versions: it is offered no more, and where a hub has it, it must be deleted there.
-
-        Raises:
-            UsageError: it says no person or no reason.
-            PolicyRefusedError: nothing of that id was cleared here, or it was withdrawn already.
-        """
-        person(by)
-        if not reason.strip():
-            raise UsageError("a withdrawal needs a reason", hint="say why with --reason")
-        last = self._outbox.latest_of(object_id)
-        if last is None or last.withdrawn is not None:
-            raise PolicyRefusedError(
-                f"{object_id} was not cleared here, or was withdrawn already", hint="`share status` lists what was"
-            )
-        at, file, sha256 = later_than(last, self._clock()), last.file, last.sha256
-        if not is_observable(object_id):
-            sent = self._outbox.last_accepted(object_id)
-            body: Object = msgspec.json.decode(read_cleared(self._outbox, (sent or last).sha256).body)
-            file, [sha256] = self._outbox.keep_objects([canonical(revocation(body, at=at, sent=sent is not None))])
-        withdrawn = msgspec.structs.replace(last, ts=at, file=file, sha256=sha256, withdrawn=f"{by}: {reason}")
-        self._outbox.record([withdrawn], at)
-        return withdrawn
+    def _now_s(self) -> float:
+        """Return the moment to judge at: a clock that was set back revives nothing that lapsed."""
+        return max(self._wall_clock(), self._outbox.last_s)
 
     def _word(self, review: Reviewed, kept: Kept, one: Ruled, now_s: float) -> Reviewed:
         return msgspec.structs.replace(
@@ -218,12 +193,12 @@ class Clearing:
             item=self._outbox.item_key(kept.item),
             field=one.fact.field,
             value=self._outbox.value_digest(one.fact),
-            terms=self._outbox.terms_digest(kept.terms, one.ruling.transformation),
+            terms=terms_of(self._outbox, kept, one.ruling),
             bases=one.ruling.bases,
         )
 
     def _clear(self, items: Sequence[Kept]) -> list[Outcome]:
-        now_s = self._clock()
+        now_s = self._now_s()
         self._note_rules(now_s)
         return [self._clear_one(kept, now_s) for kept in items]
 
@@ -233,8 +208,9 @@ class Clearing:
             ts=now_s,
             version=self._rules.version,
             table=self._rules.digest,
-            adoptions=self._outbox.digest("adoptions", repr(bases.adoptions)),
+            adoptions=adoptions_digest(self._outbox, bases),
             in_force=tuple(name for name in bases.known if bases.in_force(name, now_s)),
+            stated=self._stated,
         )
         if self._outbox.tables.get(used.version, used.table) != used.table:
             raise PolicyRefusedError(
@@ -254,37 +230,26 @@ class Clearing:
         self._outbox.record([msgspec.structs.replace(one, ts=now_s) for one in new], now_s)
 
     def _all_ruled(self) -> Iterator[tuple[Kept, Ruled]]:
-        now_s = self._clock()
+        now_s = self._now_s()
         for kept in self._outbox.kept():
             for one in self._rule(kept, now_s):
                 yield kept, one
 
     def _rule(self, kept: Kept, now_s: float) -> list[Ruled]:
-        means = Means(pseudonym_key=self._outbox.secret, audience=",".join(sorted(set(kept.terms.recipients))))
-        engine = Engine(self._rules, self._bases, self._outbox.opinions, means, now_s)
-        return [
-            Ruled(fact, self._with_review(engine, kept, fact, ruling))
-            for fact, ruling in zip(kept.item.facts, engine.rule_on(kept.item), strict=True)
-        ]
-
-    def _with_review(self, engine: Engine, kept: Kept, fact: Fact, ruling: Ruling) -> Ruling:
-        reviews = self._outbox.reviews
-        if ruling.state != "held" or not reviews:
-            return ruling
-        key = self._outbox.key_of(kept.item, fact)
-        terms = self._outbox.terms_digest(kept.terms, ruling.transformation)
-        return engine.released(fact, key) if reviews.released(key, terms, ruling.bases) else ruling
+        return rule(self._outbox, self._rules, self._bases, kept, now_s)
 
     def _clear_one(self, kept: Kept, now_s: float) -> Outcome:
         self._outbox.keep_item(kept)
         ruled = self._rule(kept, now_s)
         digest = self._log(kept.item, ruled, now_s)
         rulings = [one.ruling for one in ruled]
-        drafts = drafts_of(self._outbox, kept, rulings, self._rules.version, digest, now_s)
-        new = [draft for draft in drafts if not self._same(draft)]
+        drafts = drafts_of(self._outbox, kept, rulings, _shipped_version(), digest, now_s)
+        new = [draft for draft in drafts if not (self._same(draft) or is_tied(self._outbox, draft, kept.terms))]
         file, names = self._outbox.keep_objects([canonical(draft.body) for draft in new])
-        item_key = self._outbox.item_key(kept.item)
-        made = [self._made(item_key, draft, file, sha256, now_s) for draft, sha256 in zip(new, names, strict=True)]
+        made = [
+            msgspec.structs.replace(self._made(kept, draft, ruled, now_s), file=file, sha256=sha256)
+            for draft, sha256 in zip(new, names, strict=True)
+        ]
         self._outbox.record(made, now_s)
         latest = [self._outbox.latest_of(draft.body["id"]) for draft in drafts]
         return Outcome(
@@ -306,18 +271,21 @@ class Clearing:
             return last[0]
         return self._outbox.record([event], now_s)[0]
 
-    def _made(self, item_key: str, draft: Draft, file: str, sha256: str, now_s: float) -> ObjectMade:
+    def _made(self, kept: Kept, draft: Draft, ruled: Sequence[Ruled], now_s: float) -> ObjectMade:
         return ObjectMade(
             ts=later_than(self._outbox.latest_of(draft.body["id"]), now_s),
-            sha256=sha256,
-            file=file,
+            sha256="",
+            file="",
             object_id=draft.body["id"],
-            item=item_key,
+            item=self._outbox.item_key(kept.item),
             rules_version=self._rules.version,
             numbers=tuple(sorted({ruling.number for ruling in draft.rulings})),
             bases=tuple(sorted({basis for ruling in draft.rulings for basis in ruling.bases})),
             released=tuple(sorted({ruling.review for ruling in draft.rulings if ruling.review is not None})),
             opinions=tuple(sorted({ruling.opinion for ruling in draft.rulings if ruling.opinion is not None})),
+            audience=self._outbox.audience_digest(kept.terms),
+            anonymous=kept.terms.anonymous,
+            facts=told_in(self._outbox, kept.item, draft, ruled),
         )
 
     def _same(self, draft: Draft) -> bool:
@@ -331,18 +299,18 @@ class Clearing:
             return False
         return content_of(before) == content_of(draft.body)
 
-    def _now(self, item_key: str, now_s: float) -> tuple[list[Ruled], dict[str, Object]]:
-        """Return how an item is ruled on now, and what its objects would say."""
+    def _now(self, item_key: str, now_s: float) -> "_Now":
         kept = self._outbox.kept_item(item_key)
         if kept is None:
-            return [], {}
+            return _Now(None, [], {})
         ruled = self._rule(kept, now_s)
-        drafts = drafts_of(self._outbox, kept, [one.ruling for one in ruled], self._rules.version, "0" * 64, now_s)
-        return ruled, {draft.body["id"]: content_of(draft.body) for draft in drafts}
+        drafts = drafts_of(self._outbox, kept, [one.ruling for one in ruled], _shipped_version(), "0" * 64, now_s)
+        objects = {draft.body["id"]: content_of(draft.body) for draft in drafts}
+        return _Now(kept.terms.anonymous, ruled, objects)
 
     def _as_held(self, kept: Kept, one: Ruled) -> Held:
         key = self._outbox.key_of(kept.item, one.fact)
-        terms = self._outbox.terms_digest(kept.terms, one.ruling.transformation)
+        terms = terms_of(self._outbox, kept, one.ruling)
         return Held(
             key=key,
             item_id=kept.item.item_id,
@@ -354,12 +322,26 @@ class Clearing:
             transformation=one.ruling.transformation,
             terms=kept.terms,
             released_by=tuple(review.by for review in self._outbox.reviews.releasing(key, terms, one.ruling.bases)),
+            expires_at=end_of(one.ruling),
         )
 
 
-def _why_not(made: ObjectMade, found: Cleared, ruled: Sequence[Ruled], now: dict[str, Object]) -> str | None:
+@functools.cache
+def _shipped_version() -> str:
+    return standard_rules().version
+
+
+class _Now(NamedTuple):
+    """How an item is ruled on now, what its objects would say, and whether they would not name the member."""
+
+    anonymous: bool | None
+    ruled: list[Ruled]
+    objects: dict[str, Object]
+
+
+def _why_not(made: ObjectMade, found: Cleared, now: _Now) -> str | None:
     """Return why an object would not be cleared now as it was; None where it would."""
-    if now.get(made.object_id) == content_of(msgspec.json.decode(found.body)):
+    if now.objects.get(made.object_id) == content_of(msgspec.json.decode(found.body)):
         return None
-    stays = [one.ruling.why for one in ruled if one.ruling.state != "leaves" and one.ruling.number in made.numbers]
+    stays = [one.ruling.why for one in now.ruled if one.ruling.state != "leaves" and one.ruling.number in made.numbers]
     return stays[0] if stays else "it would be cleared otherwise now; `share clear` its finding again"

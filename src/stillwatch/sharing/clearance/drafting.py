@@ -29,13 +29,25 @@ _TICK_S = 0.001
 def drafts_of(
     outbox: Outbox, kept: Kept, rulings: Sequence[Ruling], rules_version: str, log_digest: str, now_s: float
 ) -> list[Draft]:
-    """Return the objects that tell what leaves of an item; `log_digest` is the entry of the log with its rulings.
+    """Return the objects that tell what leaves of an item; none while nobody stands for who is not to be named.
+
+    Args:
+        outbox: whose member sends them.
+        kept: the item and its terms.
+        rulings: on the facts of the item.
+        rules_version: that of the rules that ship, which any table keeps to: a version of one's own is one's own word.
+        log_digest: the entry of the log with the rulings.
+        now_s: Unix seconds.
 
     Raises:
         PolicyRefusedError: one of them does not pass the gate, so none of them leaves.
     """
     item, terms = kept.item, kept.terms
+    creator = outbox.member.hidden_by if terms.anonymous else outbox.member.member_id
+    if not creator:
+        return []
     bases = sorted({basis for ruling in rulings if ruling.state == "leaves" for basis in ruling.bases})
+    log_digest = outbox.log_digest(log_digest, anonymous=terms.anonymous)
     sharing = Sharing(
         recipients=terms.recipients,
         correlate=terms.correlate,
@@ -44,10 +56,14 @@ def drafts_of(
         cleared=ClearedBy(rules_version=rules_version, bases=tuple(bases), log_digest=log_digest),
     )
     confidence = confidence_of(rulings)
-    origin = Origin(created_by=outbox.member.member_id, at=now_s, tlp=terms.tlp, sharing=sharing, confidence=confidence)
-    drafts = build_objects(item, rulings, origin, lambda place, kind: outbox.object_id(item, place, kind))
+    origin = Origin(created_by=creator, at=now_s, tlp=terms.tlp, sharing=sharing, confidence=confidence)
+
+    def identify(place: str, kind: str) -> str:
+        return outbox.object_id(item, place, kind, anonymous=terms.anonymous)
+
+    drafts = build_objects(item, rulings, origin, identify)
     for draft in drafts:
-        check_egress(draft.body, draft.rulings, origin, outbox.object_id(item, "campaign", "campaign"))
+        check_egress(draft.body, draft.rulings, origin, identify("campaign", "campaign"))
     return [msgspec.structs.replace(draft, body=_timed(outbox, draft.body, now_s)) for draft in drafts]
 
 

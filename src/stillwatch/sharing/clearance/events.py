@@ -9,13 +9,18 @@ from stillwatch.sharing.clearance.model import Decision, State
 
 
 class RulesUsed(msgspec.Struct, frozen=True, kw_only=True, tag="rules"):
-    """From here on, facts were judged by these rules and these adopted bases; `table` is a digest of all rules."""
+    """From here on, facts were judged by these rules and these adopted bases; `table` is a digest of all rules.
+
+    Attributes:
+        stated: which of `rules` and `bases` came from a file that somebody named; None where nobody can tell.
+    """
 
     ts: float
     version: str
     table: str
     adoptions: str
     in_force: tuple[str, ...]
+    stated: tuple[str, ...] | None = None
 
 
 class BasisAdopted(msgspec.Struct, frozen=True, kw_only=True, tag="adoption"):
@@ -117,7 +122,11 @@ class ObjectMade(msgspec.Struct, frozen=True, kw_only=True, tag="object"):
         numbers: classes of what is in it.
         released: keys of reviews that let parts of it pass.
         opinions: standing opinions that let parts of it pass.
-        withdrawn: who took it back and why, for the version that does so.
+        withdrawn: who took it back and why, from then on.
+        revokes: SHA-256 of the version that this one takes back.
+        audience: keyed digest of who may have it.
+        anonymous: whether it leaves without the member's name.
+        facts: keyed digests of the facts that it is about; once it is withdrawn, they leave no more.
     """
 
     ts: float
@@ -131,33 +140,57 @@ class ObjectMade(msgspec.Struct, frozen=True, kw_only=True, tag="object"):
     released: tuple[str, ...] = ()
     opinions: tuple[str, ...] = ()
     withdrawn: str | None = None
+    revokes: str = ""
+    audience: str = ""
+    anonymous: bool = False
+    facts: tuple[str, ...] = ()
+
+
+class Sending(msgspec.Struct, frozen=True, kw_only=True, tag="sending"):
+    """Objects, by SHA-256, are about to go to a collection of a hub, so that it may have them from now on."""
+
+    ts: float
+    hub: str
+    collection: str
+    objects: tuple[str, ...]
 
 
 class Pushed(msgspec.Struct, frozen=True, kw_only=True, tag="pushed"):
-    """A hub acknowledged an object, or refused it for good."""
+    """A hub acknowledged an object in one of its collections, or refused it."""
 
     ts: float
     sha256: str
     hub: str
     accepted: bool
     message: str = ""
+    collection: str = ""
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True, tag="deleted"):
-    """A hub deleted an observable that was withdrawn, which has no version that could say so."""
+    """A hub deleted an observable that was withdrawn from a collection; it has no version that could say so."""
 
     ts: float
     object_id: str
     hub: str
+    collection: str = ""
 
 
 class OverlapOffered(msgspec.Struct, frozen=True, kw_only=True, tag="overlap"):
-    """An offer in a private set intersection, ours or the other side's, before anything was compared."""
+    """An offer in a private set intersection, ours or the other side's, before anything was compared.
+
+    Attributes:
+        by, second: the two persons who decided to take part; entries of older versions have one.
+        reason: why they did.
+        rules_version: the rules that hold lists of accounts to be never shared, and this to be the only way.
+    """
 
     ts: float
     role: str
     sha256: str
     by: str
+    second: str = ""
+    reason: str = ""
+    rules_version: str = ""
 
 
 Event = (
@@ -171,4 +204,5 @@ Event = (
     | Pushed
     | Reviewed
     | RulesUsed
+    | Sending
 )

@@ -1,22 +1,32 @@
 """The clearance log: every decision, rule version, review and object, in a Merkle log of the member's own (RFC 6962).
 
-What the engine and counsel said is read back from here alone; so nothing can be released that the log does not show.
+What the engine and counsel said is read back from here alone; so nothing can be released that the log does not show,
+and a log that was taken away or cut is not begun anew: it would have forgotten what counsel refused. Beside the log
+lies its last checkpoint, `log.seen`. It is written last: entries, then the log's own checkpoint, then this one.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from stillwatch.errors import InputRejectedError, Location
+from stillwatch.errors import InputRejectedError, Location, PolicyRefusedError
 from stillwatch.sharing.clearance.events import Event
-from stillwatch.transparency.keys import keep_verifying_key, load_signing_key
+from stillwatch.transparency.checkpoint import MAX_NOTE, parse, verify
+from stillwatch.transparency.durable import clear_unfinished, write_durably
+from stillwatch.transparency.keys import SigningKey, keep_verifying_key, load_signing_key
 from stillwatch.transparency.log import Log
-from stillwatch.transparency.tiles import ENTRIES, WIDTH, Tile
+from stillwatch.transparency.tail import TAIL
+from stillwatch.transparency.tiles import CHECKPOINT, ENTRIES, WIDTH, Tile, read_limited
 from stillwatch.transparency.view import read_bundle
 
 ORIGIN = "stillwatch/clearance"
+_RESTORE = (
+    "restore log/ and log.seen from a copy of the outbox; without one, begin a new outbox elsewhere: "
+    "what counsel refused and what was withdrawn was written in this log"
+)
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder(Event).decode
 
@@ -24,25 +34,69 @@ _decode = msgspec.json.Decoder(Event).decode
 class Ledger:
     """Appends events; what `append` returned from is on the disk, and stands under a signed checkpoint."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, used: bool = False) -> None:
         """Open the log in a directory, or begin it; its key lies beside it.
+
+        Args:
+            directory: where the log lies.
+            used: there are files that are written only after the log was signed for the first time.
 
         Raises:
             UsageError: another process has it open, or the key cannot be used.
-            PolicyRefusedError: the log does not hold together.
+            PolicyRefusedError: the log does not hold together, or was taken away or cut.
         """
+        self._directory, self._seen = directory, directory.with_name(f"{directory.name}.seen")
+        seen = read_limited(self._seen, MAX_NOTE)
+        if (used or seen is not None) and not (directory / TAIL).is_file():
+            raise self._lost("the clearance log is gone")
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._directory = directory
         key = load_signing_key(directory.with_name(f"{directory.name}.key"), ORIGIN)
         keep_verifying_key(directory, key)
         self._log = Log(directory, ORIGIN, key)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._log.close)
+            clear_unfinished(directory.parent)
+            self._compare(seen, key, used=used)
+            undo.pop_all()
+
+    def _compare(self, seen: bytes | None, key: SigningKey, *, used: bool) -> None:
+        """Refuse a log that is not the one that was seen last.
+
+        A killed process leaves entries that no checkpoint covers only where the log was never signed before, so that
+        nothing else was written yet. These are signed now.
+        """
+        note = read_limited(self._directory / CHECKPOINT, MAX_NOTE)
+        if note is None and (used or seen is not None):
+            raise self._lost("the clearance log has no checkpoint")
+        if seen is not None:
+            size, root = self._checkpoint_in(seen, key)
+            if self._log.size < size:
+                raise self._lost(f"the clearance log was cut: it held {size} entries and holds {self._log.size}")
+            if self._log.root(size) != root:
+                raise self._lost(f"the clearance log was changed: its first {size} entries are not those of before")
+        if note is None and self._log.size:
+            note = self._log.checkpoint(max(event.ts for _, event in self))
+        if note is not None and note != seen:
+            write_durably(self._seen.parent, {self._seen.name: note})
+
+    def _checkpoint_in(self, note: bytes, key: SigningKey) -> tuple[int, bytes]:
+        where = Location(str(self._seen))
+        try:
+            signed = parse(note)
+            verify(signed, key.verifying)
+        except (ValueError, PolicyRefusedError) as error:
+            raise PolicyRefusedError(f"no checkpoint of this log: {error}", where=where, hint=_RESTORE) from error
+        return signed.checkpoint.size, signed.checkpoint.root
+
+    def _lost(self, message: str) -> PolicyRefusedError:
+        return PolicyRefusedError(message, where=Location(str(self._directory)), hint=_RESTORE)
 
     def append(self, events: list[Event], now_s: float) -> list[str]:
         """Write events and sign the log's new state (Unix seconds); return the SHA-256 of each entry, in hex."""
         entries = [_encode(event) for event in events]
         if entries:
             self._log.append(entries)
-            self._log.checkpoint(now_s)
+            write_durably(self._seen.parent, {self._seen.name: self._log.checkpoint(now_s)})
         return [hashlib.sha256(entry).hexdigest() for entry in entries]
 
     def __iter__(self) -> Iterator[tuple[str, Event]]:

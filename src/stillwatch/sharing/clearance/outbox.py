@@ -1,6 +1,6 @@
 """The outbox: a directory with what was cleared, what waits for counsel, the keys of the member, and the clearance log.
 
-    log/, log.key     the clearance log and its key
+    log/, log.key     the clearance log and its key; log.seen is its last checkpoint, so that a log that is cut shows
     member.json       who this member is
     secret.key        for pseudonyms and digests; signing.key signs what is sent
     items/            findings as they were given to clearance, in clear, with their terms; for this member alone
@@ -13,6 +13,7 @@ that a finding keeps its objects from run to run, and nobody else can tell which
 import contextlib
 import hashlib
 import hmac
+import json
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -35,10 +36,12 @@ from stillwatch.sharing.clearance.events import (
     Pushed,
     Reviewed,
     RulesUsed,
+    Sending,
 )
 from stillwatch.sharing.clearance.ledger import Ledger
 from stillwatch.sharing.clearance.model import Fact, Item, Kept, Terms
 from stillwatch.sharing.clearance.opinions import Opinion
+from stillwatch.sharing.clearance.places import Place, Places
 from stillwatch.sharing.objects.build import new_id
 from stillwatch.sharing.signing import Signer
 from stillwatch.transparency.durable import clear_unfinished, write_durably
@@ -47,25 +50,34 @@ _SECRET_SIZE = 32
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who sends: the id of its identity, as the hub gave it, and the name that others see."""
+    """Who sends: the id of its identity, as the hub gave it, and the name that others see.
+
+    Attributes:
+        hidden_by: the identity that stands for members that are not named, as the hub gave it; empty until it did.
+    """
 
     member_id: str
     name: str = "a member"
+    hidden_by: str = ""
 
 
 class Outbox:
-    """An outbox that this process has to itself until it is closed."""
+    """An outbox that this process has to itself until it is closed.
+
+    `last_s` is when the log was last written to (Unix seconds): a clock that was set back revives nothing.
+    """
 
     def __init__(self, directory: Path, member: Member | None = None) -> None:
         """Open an outbox, or begin one; without a member's id from a hub it makes one up.
 
         Raises:
             UsageError: another process has it, or it is another member's.
-            PolicyRefusedError: its log does not hold together.
+            PolicyRefusedError: its log does not hold together, or was taken away or cut.
         """
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.directory = directory
-        self._ledger = Ledger(directory / "log")
+        used = any(one.is_file() for name in ("items", "objects") for one in (directory / name).glob("*.json*"))
+        self._ledger = Ledger(directory / "log", used=used)
         with contextlib.ExitStack() as undo:
             undo.callback(self._ledger.close)
             self.member = self._member(member)
@@ -82,7 +94,10 @@ class Outbox:
             self.rulings: dict[str, tuple[str, ItemRuled]] = {}
             self.made: dict[str, ObjectMade] = {}
             self.pushed: dict[str, Pushed] = {}
-            self.deleted: set[str] = set()
+            self.last_s = 0.0
+            self.places = Places()
+            self._withdrawn_facts: set[str] = set()
+            self._revocations: dict[str, ObjectMade] = {}
             self._lines_of: tuple[str, dict[str, bytes]] = ("", {})
             self._latest: dict[str, ObjectMade] = {}
             self._created: dict[str, float] = {}
@@ -92,6 +107,7 @@ class Outbox:
             undo.pop_all()
 
     def _take(self, digest: str, event: Event) -> None:
+        self.last_s = max(self.last_s, event.ts)
         match event:
             case BasisAdopted():
                 self.adopted.add(msgspec.structs.replace(event, ts=0.0))
@@ -105,12 +121,38 @@ class Outbox:
             case OpinionGiven() | OpinionEnded():
                 self._words.append(event)
             case ObjectMade():
-                self.made[event.sha256] = self._latest[event.object_id] = event
-                self._created.setdefault(event.object_id, event.ts)
+                self._take_object(event)
             case Deleted():
-                self.deleted.add(event.object_id)
+                self.places.gone(event.object_id, Place(event.hub, event.collection))
+            case Sending():
+                self._take_sending(event)
             case Pushed():
-                self.pushed[event.sha256] = event
+                self._take_pushed(event)
+
+    def _take_object(self, made: ObjectMade) -> None:
+        self.made[made.sha256] = self._latest[made.object_id] = made
+        self._created.setdefault(made.object_id, made.ts)
+        if made.withdrawn is not None and not made.object_id.startswith("relationship"):  # that ties, and tells nothing
+            self._withdrawn_facts.update(made.facts)
+        if made.revokes:
+            self._revocations[made.revokes] = made
+
+    def _take_sending(self, sending: Sending) -> None:
+        place = Place(sending.hub, sending.collection)
+        for made in (self.made[sha256] for sha256 in sending.objects if sha256 in self.made):
+            if made.withdrawn is None:
+                self.places.has(made.object_id, place, made.audience, made.sha256)
+
+    def _take_pushed(self, pushed: Pushed) -> None:
+        self.pushed[pushed.sha256] = pushed
+        made, place = self.made.get(pushed.sha256), Place(pushed.hub, pushed.collection)
+        if made is None:
+            return
+        if made.withdrawn is None:
+            note = self.places.has if pushed.accepted else self.places.has_not
+            note(made.object_id, place, made.audience, made.sha256)
+        elif pushed.accepted:
+            self.places.gone(made.object_id, place, made.audience if made.revokes else None)
 
     def record(self, events: Sequence[Event], now_s: float) -> list[str]:
         """Write events to the log, then hold them as state; return the digest of each entry."""
@@ -132,10 +174,30 @@ class Outbox:
         """Return whether anybody gave an opinion of a name."""
         return any(word.opinion == name for word in self._words)
 
+    def be_hidden_by(self, identity: str) -> None:
+        """Take note of the identity that stands at the hub for members that are not named."""
+        self.member = msgspec.structs.replace(self.member, hidden_by=identity)
+        self._write("member.json", self.member)
+
+    def sent_items(self, *, anonymous: bool) -> set[str]:
+        """Return the items of which something was sent, or withdrawn, without the member's name, or under it."""
+        accepted = {sha256 for sha256, one in self.pushed.items() if one.accepted}
+        return {
+            made.item
+            for made in self.made.values()
+            if made.anonymous == anonymous
+            if made.withdrawn is not None or made.sha256 in accepted or self.places.of(made.object_id)
+        }
+
     def digest(self, *parts: str) -> str:
-        """Return a keyed digest, under which the log speaks of values (32 hex digits)."""
-        told = b"\0".join(part.encode("utf-8", "surrogatepass") for part in parts)
-        return hmac.new(self.secret, told, hashlib.sha256).hexdigest()[:32]
+        """Return a keyed digest of some parts, the first a word of ours, under which the log speaks of values (32 hex).
+
+        Parts in which a NUL stands are told as JSON, so that no two lists of parts read alike. The others are told as
+        they always were, since ids of objects follow from it.
+        """
+        plain = "\0".join(parts)
+        told = plain if plain.count("\0") == len(parts) - 1 else json.dumps(parts)
+        return hmac.new(self.secret, told.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
 
     def key_of(self, item: Item, fact: Fact) -> str:
         """Return the key by which counsel speaks of one fact of an item; it changes with the value."""
@@ -150,13 +212,25 @@ class Outbox:
         """Return the name of an item in the log, which tells nothing of the provider's own."""
         return self.digest("item", item.item_id)
 
-    def terms_digest(self, terms: Terms, transformation: str) -> str:
-        """Return the digest of how and for whom a fact would leave."""
-        return self.digest("terms", transformation, _told(terms))
+    def terms_digest(self, terms: Terms, transformation: str, end_s: float | None = None) -> str:
+        """Return the digest of how and for whom a fact would leave, and of the end that goes with it (Unix seconds)."""
+        ends = () if end_s is None else (str(end_s),)
+        return self.digest("terms", transformation, _told(terms), *ends)
 
-    def object_id(self, item: Item, place: str, kind: str) -> str:
+    def audience_digest(self, terms: Terms) -> str:
+        """Return the digest of who may have what leaves under some terms."""
+        return self.digest("audience", _told((terms.tlp, sorted(set(terms.recipients)), terms.anonymous)))
+
+    def log_digest(self, digest: str, *, anonymous: bool) -> str:
+        """Return the digest by which an object names its entry (64 hex digits).
+
+        An entry tells of what leaves under the member's name too, so what is anonymous names it by a keyed digest.
+        """
+        return "".join(self.digest(f"entry {half}", digest) for half in "ab") if anonymous else digest
+
+    def object_id(self, item: Item, place: str, kind: str, *, anonymous: bool = False) -> str:
         """Return the id of an object of an item, the same in every run: a UUID 4 whose bits follow from the secret."""
-        bits = self.digest("id", item.item_id, place, kind)
+        bits = self.digest("id", item.item_id, f"anonymous {place}" if anonymous else place, kind)
         return f"{kind}--{uuid.UUID(hex=bits, version=4)}"
 
     def created(self, object_id: str) -> float | None:
@@ -218,10 +292,27 @@ class Outbox:
         """Return the latest version of one object; None where none was made."""
         return self._latest.get(object_id)
 
-    def last_accepted(self, object_id: str) -> ObjectMade | None:
-        """Return the version of an object that a hub took last; None where no hub is known to have it."""
-        taken = [self.made[one.sha256] for one in self.pushed.values() if one.accepted and one.sha256 in self.made]
-        return next((made for made in reversed(taken) if made.object_id == object_id), None)
+    def was_taken(self, sha256: str) -> bool:
+        """Return whether a hub took an object; one that was refused is offered again, since the cause may pass."""
+        told = self.pushed.get(sha256)
+        return told is not None and told.accepted
+
+    def withdrawn(self) -> list[ObjectMade]:
+        """Return the latest version of each object that was taken back."""
+        return [made for made in self._latest.values() if made.withdrawn is not None]
+
+    def revocation_of(self, sha256: str) -> ObjectMade | None:
+        """Return the version that takes a version back; None where none was made."""
+        return self._revocations.get(sha256)
+
+    def was_withdrawn(self, item: Item, fact: Fact) -> bool:
+        """Return whether an object with a fact was withdrawn: the fact leaves in no other object either."""
+        known = self._withdrawn_facts
+        return bool(known) and (self.value_digest(fact) in known or self.key_of(item, fact) in known)
+
+    def is_about_nothing(self, made: ObjectMade) -> bool:
+        """Return whether all that an object is about was withdrawn in others, so that it needs no word of its own."""
+        return bool(made.facts) and self._withdrawn_facts.issuperset(made.facts)
 
     def close(self) -> None:
         """Let another process have it."""
@@ -240,6 +331,8 @@ class Outbox:
                 f"{self.directory} is the outbox of {known.member_id}", hint="give another member an outbox of its own"
             )
         member = given or known or Member(member_id=new_id("identity"))
+        if known is not None and not member.hidden_by:
+            member = msgspec.structs.replace(member, hidden_by=known.hidden_by)
         if member != known:
             self._write("member.json", member)
         return member

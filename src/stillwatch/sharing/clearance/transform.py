@@ -118,10 +118,13 @@ def _sketch(fact: Fact, _means: Means) -> list[str]:
 
 
 def _token(fact: Fact, _means: Means) -> str:
+    token = fact.context.get("token")
+    if token is None:
+        raise WithheldError("it has no token: give the address of the token service")
     try:
-        return str(read_token(str(fact.context["token"])))
-    except (KeyError, ValueError, InputRejectedError) as error:
-        raise WithheldError("it has no token: give the address of the token service") from error
+        return str(read_token(str(token)))
+    except (ValueError, InputRejectedError) as error:
+        raise WithheldError("it has no token: it is not written as one of its kind is") from error
 
 
 def _pseudonym(fact: Fact, means: Means) -> str:

@@ -1,6 +1,20 @@
-"""What takes an object back: the version that revokes it, which tells a hub nothing that the hub did not have."""
+"""Taking objects back: at each place that has them, by a version without content, or where there is none by deletion.
 
-from stillwatch.sharing.objects.build import Object, revoke
+A place is a collection of a hub. Whoever never had an object is told nothing of it, and no basis is needed to take it
+back from who had it.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from stillwatch.errors import PolicyRefusedError, UsageError
+from stillwatch.sharing.clearance.counsel import person
+from stillwatch.sharing.clearance.drafting import later_than
+from stillwatch.sharing.clearance.events import ObjectMade
+from stillwatch.sharing.clearance.outbox import Outbox
+from stillwatch.sharing.clearance.places import Place
+from stillwatch.sharing.objects.build import Object, canonical, revoke
 from stillwatch.sharing.objects.extensions import SHARING
 
 _CONTENT = {"description", "external_references", "confidence", "first_seen", "last_seen"}
@@ -12,11 +26,73 @@ def is_observable(object_id: str) -> bool:
     return object_id.partition("--")[0] in ("autonomous-system", "user-account")
 
 
-def revocation(body: Object, *, at: float, sent: bool) -> Object:
-    """Return the version that revokes an object; without its content where no hub is known to have it."""
-    revoked = revoke(body, at=at)
-    if sent:
-        return revoked
-    emptied: Object = {name: _REQUIRED.get(name, value) for name, value in revoked.items() if name not in _CONTENT}
+def revocation(body: Object, *, at: float) -> Object:
+    """Return the version that revokes a version of an object, for the same audience, without its content."""
+    emptied: Object = {
+        name: _REQUIRED.get(name, value) for name, value in revoke(body, at=at).items() if name not in _CONTENT
+    }
     shared = {name: part for name, part in emptied.get("extensions", {}).items() if name == SHARING}
     return {**emptied, "extensions": shared}
+
+
+def withdraw(outbox: Outbox, object_id: str, *, by: str, reason: str, now_s: float) -> ObjectMade:
+    """Take an object back, for good. It needs one person's word; what has it is told by the next push there.
+
+    Raises:
+        UsageError: it says no person or no reason.
+        PolicyRefusedError: nothing of that id was cleared here, or it was withdrawn already.
+    """
+    person(by)
+    if not reason.strip():
+        raise UsageError("a withdrawal needs a reason", hint="say why with --reason")
+    last = outbox.latest_of(object_id)
+    if last is None or last.withdrawn is not None:
+        raise PolicyRefusedError(
+            f"{object_id} was not cleared here, or was withdrawn already", hint="`share status` lists what was"
+        )
+    at = later_than(last, now_s)
+    withdrawn = msgspec.structs.replace(last, ts=at, withdrawn=f"{by}: {reason}")
+    outbox.record([withdrawn], at)
+    return withdrawn
+
+
+def revocations_at(outbox: Outbox, place: Place, read: Callable[[str], bytes], now_s: float) -> list[str]:
+    """Return the SHA-256 of each revocation that a place is owed; they are made of the versions that it has.
+
+    `read` returns the bytes of a version by its SHA-256.
+    """
+    owed = []
+    for last in outbox.withdrawn():
+        versions = [] if is_observable(last.object_id) else outbox.places.versions_at(last.object_id, place)
+        for version in versions:
+            made = outbox.revocation_of(version)
+            owed.append(made or _revoked(outbox, version, read(version), now_s))
+    return [made.sha256 for made in owed]
+
+
+def _revoked(outbox: Outbox, version: str, body: bytes, now_s: float) -> ObjectMade:
+    taken_back = outbox.made[version]
+    last = outbox.latest_of(taken_back.object_id) or taken_back
+    at = later_than(last, now_s)
+    file, [sha256] = outbox.keep_objects([canonical(revocation(msgspec.json.decode(body), at=at))])
+    made = msgspec.structs.replace(last, ts=at, file=file, sha256=sha256, revokes=version, audience=taken_back.audience)
+    outbox.record([made], at)
+    return made
+
+
+def deletions_at(outbox: Outbox, place: Place) -> list[str]:
+    """Return the observables that were withdrawn and that a place still has: no version of them could say so."""
+    return [
+        made.object_id
+        for made in outbox.withdrawn()
+        if is_observable(made.object_id) and outbox.places.versions_at(made.object_id, place)
+    ]
+
+
+def still_at(outbox: Outbox) -> dict[Place, list[str]]:
+    """Return what was withdrawn and not yet taken back, by where it still is."""
+    left: dict[Place, list[str]] = {}
+    for made in outbox.withdrawn():
+        for place in outbox.places.of(made.object_id):
+            left.setdefault(place, []).append(made.object_id)
+    return left

@@ -53,7 +53,10 @@ class Connection:
     """
 
     def __init__(self, url: str, credentials: Credentials) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"{url!r} is no address of a hub", hint="give one such as https://hub.example")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -87,8 +90,10 @@ class Connection:
         Raises:
             UsageError: there is no token.
         """
-        if not token:
-            raise UsageError("no token for the hub", hint="set STILLWATCH_HUB_TOKEN to what `hub member add` printed")
+        token = (token or "").strip()  # a file that it was read from ends with a line end
+        if not token or not token.isascii() or not token.isprintable():
+            what = "no token for the hub" if not token else "the token for the hub holds what no token holds"
+            raise UsageError(what, hint="set STILLWATCH_HUB_TOKEN to what `hub member add` printed")
         named = (os.environ.get(f"STILLWATCH_HUB_{name}") for name in ("CERTIFICATE", "KEY", "AUTHORITY"))
         return cls(url, Credentials(token, *named))
 
@@ -138,8 +143,12 @@ class Connection:
         body: bytes | None = None,
         media_type: str = JSON,
     ) -> Reply:
-        address = urljoin(self.url, path)
-        if urlsplit(address)[:2] != self._origin:  # a hub cannot send the token elsewhere
+        try:
+            address = urljoin(self.url, path)
+            origin = urlsplit(address)[:2]
+        except ValueError:
+            address, origin = "", ("", "")
+        if origin != self._origin:  # a hub cannot send the token elsewhere
             raise RemoteError(f"{self.url} names an address that is not its own", hint="tell the hub's operator")
         headers = {**self._headers, "accept": media_type} | ({} if body is None else {"content-type": media_type})
         try:

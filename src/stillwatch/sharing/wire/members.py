@@ -6,6 +6,7 @@ import msgspec
 
 from stillwatch.errors import RemoteError
 from stillwatch.sharing.clearance.release import Cleared
+from stillwatch.sharing.objects.build import is_member_id
 from stillwatch.sharing.signing import Envelope, Signer
 from stillwatch.sharing.wire.connection import Connection
 
@@ -49,6 +50,22 @@ class _Corrections(msgspec.Struct):
     corrections: list[Correction]
     next: str | None = None
     more: bool = False
+
+
+class _Members(msgspec.Struct):
+    anonymous: str
+
+
+def hidden_by(connection: Connection) -> str:
+    """Return the identity that stands at the hub for members that are not named.
+
+    Raises:
+        RemoteError: the hub cannot be reached, or names none.
+    """
+    found: _Members = connection.decode(connection.get("v1/members"), _Members)
+    if not is_member_id(found.anonymous):
+        raise RemoteError(f"{connection.url} names nobody for members that are not named", hint="tell its operator")
+    return found.anonymous
 
 
 def register_key(connection: Connection, signer: Signer) -> None:

@@ -79,6 +79,11 @@ class Collection:
         self._connection, self.path = connection, path
         self.can_read, self.can_write = can_read, can_write
 
+    @property
+    def id(self) -> str:
+        """The collection's id, by which the log knows it: aliases and titles may change."""
+        return self.path.rstrip("/").rpartition("/")[2]
+
     def add(self, objects: Sequence[Cleared]) -> Iterator[list[Sent]]:
         """Post objects in batches, yielding what became of each batch once the server is done with it.
 
@@ -87,14 +92,14 @@ class Collection:
         Raises:
             RemoteError: the server cannot be reached or refused a whole batch.
         """
-        for batch in _batches(objects):
+        for batch in batches(objects):
             body = b'{"objects":[' + b",".join(one.body for one in batch) + b"]}"
             status = self._settled(self._connection.post(f"{self.path}objects/", body, TAXII))
             refused = {(failure.id): failure.message or "no reason was given" for failure in status.failures}
             yield [Sent(one.sha256, refused.get(one.object_id)) for one in batch]
 
-    def delete(self, object_id: str) -> None:
-        """Delete an object of one's own, in all its versions; one that is not there is as good as deleted.
+    def delete(self, object_id: str) -> bool:
+        """Delete an object of one's own, in all its versions; return whether it was there.
 
         Raises:
             RemoteError: the server cannot be reached, or refuses.
@@ -102,7 +107,8 @@ class Collection:
         try:
             self._connection.delete(f"{self.path}objects/{object_id}/", TAXII)
         except AbsentError:
-            return
+            return False
+        return True
 
     def pages(self, added_after: str | None) -> Iterator[Page]:
         """Yield what was added after a date, or all, in the order in which it was added."""
@@ -162,7 +168,8 @@ def _following(query: dict[str, str], page: _Page, last: str | None) -> dict[str
     return {"limit": query["limit"], "added_after": last}
 
 
-def _batches(objects: Sequence[Cleared]) -> Iterator[list[Cleared]]:
+def batches(objects: Sequence[Cleared]) -> Iterator[list[Cleared]]:
+    """Yield objects in posts that a server takes."""
     batch: list[Cleared] = []
     size = 0
     for one in objects:
