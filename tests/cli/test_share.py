@@ -24,6 +24,14 @@ def test_without_a_legal_basis_everything_waits_for_counsel(tmp_path: Path) -> N
     assert "no legal basis" in " ".join(result.stderr.split())
 
 
+def test_a_directory_of_something_else_is_not_filled(tmp_path: Path) -> None:
+    run_dir = findings(tmp_path / "run")
+    before = sorted(run_dir.iterdir())
+    result = run("clear", run_dir, "--out", run_dir)
+    assert isinstance(result.exception, UsageError)
+    assert sorted(run_dir.iterdir()) == before
+
+
 def test_what_leaves_says_nothing_that_must_stay(tmp_path: Path, outbox: Path) -> None:
     cleared = told("clear", findings(tmp_path / "run"), "--out", outbox)
     assert {"cluster.accounts", "template.bands", "volume.exchanges"} <= states(cleared)["leaves"]

@@ -24,7 +24,7 @@ def open_outbox(directory: Path) -> "Outbox":
     """
     from stillwatch.sharing.clearance.outbox import Outbox
 
-    if not any((directory / name).is_file() for name in ("member.json", BASES)):
+    if not _is_outbox(directory):
         raise UsageError(f"{directory} is no outbox", hint="`stillwatch share clear RUN --out OUTBOX` makes one")
     return Outbox(directory)
 
@@ -33,7 +33,7 @@ def open_or_make_outbox(directory: Path, member: str | None = None) -> "Outbox":
     """Open an outbox, or begin one for a member.
 
     Raises:
-        UsageError: it cannot be made, or is another member's.
+        UsageError: it cannot be made, is another member's, or is a directory of something else.
     """
     from stillwatch.sharing.clearance.outbox import Member, Outbox
 
@@ -41,7 +41,13 @@ def open_or_make_outbox(directory: Path, member: str | None = None) -> "Outbox":
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UsageError(f"{directory} cannot be made: {error.strerror}", hint="give another directory") from error
+    if not _is_outbox(directory) and any(directory.iterdir()):
+        raise UsageError(f"{directory} is no outbox, and not empty", hint="give a new directory with --out")
     return Outbox(directory, None if member is None else Member(member_id=member))
+
+
+def _is_outbox(directory: Path) -> bool:
+    return any((directory / name).exists() for name in ("log", "member.json", BASES))
 
 
 def open_clearing(
