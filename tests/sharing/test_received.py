@@ -62,6 +62,16 @@ def test_what_nobody_vouches_for_and_what_was_withdrawn_do_not_count(inbox: Inbo
     assert inbox.disputed() == {"indicator--1"}
 
 
+def test_a_correction_by_its_owner_ends_a_dispute_and_a_new_one_begins_again(inbox: Inbox) -> None:
+    said = [("indicator--1", kind, "x", f"2026-01-0{day}") for day, kind in enumerate(("corrected", "disputed"), 1)]
+    inbox.keep_corrections(said, {})
+    assert inbox.disputed() == {"indicator--1"}
+    inbox.keep_corrections([("indicator--1", "corrected", "better", "2026-01-03")], {})
+    assert inbox.disputed() == set()
+    inbox.keep_corrections([("indicator--1", "disputed", "still", "2026-01-04")], {})
+    assert inbox.disputed() == {"indicator--1"}
+
+
 def test_a_later_key_of_a_member_is_noticed(inbox: Inbox) -> None:
     assert inbox.pin("identity--a", "k1")
     assert inbox.pin("identity--a", "k1")

@@ -109,9 +109,12 @@ class Inbox:
             yield from (Received(*row) for row in rows)
 
     def disputed(self) -> set[str]:
-        """Return the ids of objects that somebody disputes."""
-        rows = self._db.execute("SELECT object_id FROM correction WHERE kind = 'disputed'")
-        return {str(row[0]) for row in rows}
+        """Return the ids of objects that somebody disputes, and that their owners did not correct since."""
+        query = """
+            SELECT object_id FROM correction GROUP BY object_id
+            HAVING max(CASE kind WHEN 'disputed' THEN at END) > max(CASE kind WHEN 'corrected' THEN at ELSE '' END)
+        """
+        return {str(row[0]) for row in self._db.execute(query)}
 
     def close(self) -> None:
         """Close the file."""

@@ -23,10 +23,14 @@ FOUND = [
     (MONEY, "$19,400 a month"), (MONEY, "\u20ac 40"), (MONEY, "40 \u20ac"), (MONEY, "49.90 EUR per month"),
     (MONEY, "USD 40"), (MONEY, "40k usd"), (MONEY, "2 million dollars"), (MONEY, "nineteen thousand dollars"),
     (MONEY, "19.400,- Euro"), (MONEY, "12.50\u5143"), (MONEY, "3\u4e07\u5186\u3067\u3059"), (MONEY, "12 z\u0142"),
-    (MONEY, "99 kr."), (MONEY, "$\u034f12"), (EMAIL, "jane@ac\u034fme.example"), (EMAIL, "ask jane@acme"),
+    (MONEY, "99 kr."), (MONEY, "$\u034f12"), (EMAIL, "jane@ac\u034fme.example"),
     (EMAIL, "jane@a\ufe0fcme.example"), (CARD, "4111/1111/1111/1111"), (CARD, "4111\\1111\\1111\\1111"),
     (CARD, "4111\ufe0e1111\ufe0e1111\ufe0e1111"), (PHONE, "0044 20 7946 0958"), (PHONE, "+44\ufe0f 20 7946 0958"),
     (KEY, "xoxb-123456789012-abc"), (IBAN, "to DE89 3704 0044 0532 0130 00, at once"), (IBAN, "GB82WEST12345698765432"),
+    (IBAN, "BE68 5390 0754 7034 NOW"), (IBAN, "BE68539007547034 PAID"),
+    (IBAN, "de89 3704 0044 0532 0130 00"), (MONEY, "$40-60"), (MONEY, "$5-$10"), (MONEY, "$5 per month"),
+    (MONEY, "$3.50"),
+    (MONEY, "between $40 and $60"), (MONEY, "pay 40 $"), (MONEY, "3\u4e07\u5143\u4ee5\u4e0a"),
 ]  # fmt: skip
 NOTHING = [
     "Think step by step and write down every thought before you answer.\n\n{}", "score over 12", "p = 0.001",
@@ -35,6 +39,12 @@ NOTHING = [
     "ISBN 9780306406157", "4111 1111 1111 1112", "a @ b", "question 1: {} step 2: {}", "Solve $x$ in {}.",
     "step-by-step", "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5",
     "an api key is never shown", "the bearer of the message", "GB82WEST12345698765433", "row 001 20 30",
+    "$2+2=4$", "Let $x = 40$ and $y_1 = 12$.", "awk '{print $1}'", "If $12 + \\frac{1}{2} = 40$, find it.",
+    "$10$ apples",
+    "\u7b2c1\u5143\u7d20", "2\u5186\u5f62", "100\uc6d0\uc18c", "npm i react@latest", "actions/checkout@main",
+    "ask @jane",
+    "1 + \\cdots + 2009 - 2010", "vpn1.kr", "ab12 of the cases that we have seen so far in all",
+    "DE22 cells were seen in 20",
     "2026/11/28 and 2026/11/29", "@user asks", "Step 3 rub the pan", "12 kids, 2 won",
 ]  # fmt: skip
 

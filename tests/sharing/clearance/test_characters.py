@@ -7,7 +7,8 @@ from stillwatch.sharing.clearance.characters import holds_hidden, holds_letterli
 HIDDEN = {
     "selectors": "a\ufe00\ufe01", "selectors beyond": "a\U000e0100\U000e01ef", "tags": "\U000e0041",
     "joiner": "jane@ac\u034fme", "fillers": "\u115f\u3164", "halfwidth filler": "\uffa0", "marks": "\u180b\u180e",
-    "direction": "\u202e", "soft hyphen": "co\u00adoperate", "musical": "\U0001d173", "control": "\x1b",
+    "direction": "\u202e", "joiners": "a\u200cb", "two joiners": "\u0645\u200c\u200d\u062e",
+    "musical": "\U0001d173", "control": "\x1b",
     "return": "a\rb", "private": "\ue000", "unassigned": "\U000e0fff",
 }  # fmt: skip
 LETTERLIKE = {
@@ -23,7 +24,17 @@ def test_what_is_not_drawn_is_found(text: str) -> None:
     assert holds_hidden(text)
 
 
-@pytest.mark.parametrize("text", ["plain\n\ttext\r\nof lines", "done \u2714\ufe0f", "\u00fc\u00e9\u4e2d"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain\n\ttext\r\nof lines",
+        "done \u2714\ufe0f",
+        "\u00fc\u00e9\u4e2d",
+        "\ufeffco\u00adop\u200b",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\U0001f469\u200d\U0001f4bb",
+    ],
+)
 def test_line_ends_and_styles_hide_nothing(text: str) -> None:
     assert not holds_hidden(text)
     assert "\ufe0f" not in shown(text)

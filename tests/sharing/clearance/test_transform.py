@@ -44,6 +44,7 @@ def test_any_value_is_transformed_or_withheld(name: str, value: Any, context: di
         ("prefix", "2001:4860:4860::8888", "2001:4860:4860::/48"),
         ("capability", "reasoning", "reasoning"),
         ("level", "low", "low"),
+        ("domain", ["vpn1.kr", "reseller24.kr", "claude3.usd.io"], ["claude3.usd.io", "reseller24.kr", "vpn1.kr"]),
         ("text", "done \u2714\ufe0f\r\nnext", "done \u2714\nnext"),
         ("emptied_template", "a {b} c", "a {} c"),
         ("text", "one\n\ttwo", "one\n\ttwo"),

@@ -3,8 +3,9 @@
 A report counts a day after it was made, and only where three members beside the owner made one. Until a changed report
 is a day old, the one before it counts, so that a count does not go down and up again and show who changed his mind.
 
-A report is on all versions that its author saw, and counts for those who see one of them. So nobody is told what others
-say of versions that he does not see, and a newer version that is hidden from him takes nothing from the count.
+A report is on all versions that its author saw, and counts for those who see one of them. So reports of those who see
+none of one's versions do not count, and a newer version that is hidden takes nothing from the count; but which of the
+versions that he saw moved an author to report, nobody can tell.
 """
 
 from collections.abc import Iterable

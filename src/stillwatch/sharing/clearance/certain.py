@@ -8,27 +8,15 @@ import re
 from collections.abc import Callable, Iterator
 
 from stillwatch.sharing.clearance.characters import plain
+from stillwatch.sharing.clearance.iban import holds_iban
+from stillwatch.sharing.clearance.sums import holds_sum
 
-_CURRENCY = (
-    r"(?:usd|eur|gbp|jpy|cny|rmb|chf|inr|aud|sgd|hkd|krw|pln|nok|dkk|czk|brl|mxn|nzd|zar|huf|aed|thb|idr|myr|vnd"
-    r"|twd|dollars?|euros?|pounds?|yuan|yen|rupees?|francs?|bucks|cents?|z\u0142(?:oty(?:ch)?)?|kr(?:on(?:a|e|or|er))?"
-    r"|pesos?|rubles?|lira)"
-)
-_UNSPACED = "[\u5143\u5186\u5706\u5713\uc6d0]"
-"""Yuan, yen and won, which languages without spaces write straight before the next word."""
-_MANY = r"(?:[km]|mn|mio|bn|hundred|thousand|million|billion)"
-_SIGN = "[$\u00a2-\u00a5\u058f\u060b\u09f2\u09f3\u0e3f\u20a0-\u20cf]"
-_MONEY = re.compile(
-    rf"{_SIGN}\s?\d|\d[\d.,' -]{{0,20}}(?:{_MANY}\b|[\u4e07\u5104\u4ebf])?\s?(?:{_SIGN}|{_UNSPACED}|{_CURRENCY}\b)"
-    rf"|\b{_CURRENCY}\s?\d|\b{_MANY}\s{_CURRENCY}\b",
-    re.IGNORECASE,
-)
-_EMAIL = re.compile(r"[^\s@]@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2}|[\w.+-]{2}@[^\W\d_][\w-]{2}")
+_EMAIL = re.compile(r"[^\s@]@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2}")
+_BETWEEN = r"(?:[\s().]{0,2}|[\u2010-\u2015/-])"
 _PHONE = re.compile(
-    r"(?<!\d)(?<!\d\s)\+[\s(]{0,2}\d(?:[\s().\u2010-\u2015/-]{0,3}\d){6}"
+    rf"(?<!\d)(?<!\d\s)\+[\s(]{{0,2}}\d(?:{_BETWEEN}\d){{6}}"
     r"|(?<![\d.,])00[1-9]\d{0,2}(?:[\s().\u2010-\u2015/-]{1,3}\d{2,5}){2,4}[\s().\u2010-\u2015/-]{1,3}\d{3}"
 )
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b")
 _KEYS = (
     re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}"),
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
@@ -60,10 +48,10 @@ def certain_in(text: str, *, register: bool = False) -> list[str]:
     kinds: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("an e-mail address", lambda: _EMAIL.search(seen) is not None),
         ("a card number", lambda: any(len(number) in lengths and _is_checked(number) for number in _numbers(seen))),
-        ("an account at a bank", lambda: any(_is_iban(match[0]) for match in _IBAN.finditer(seen))),
+        ("an account at a bank", lambda: holds_iban(seen)),
         ("a phone number", lambda: _PHONE.search(seen) is not None),
         ("a key or a token", lambda: any(pattern.search(seen) for pattern in _KEYS)),
-        ("a sum of money", lambda: _MONEY.search(seen) is not None),
+        ("a sum of money", lambda: holds_sum(seen)),
     )
     return [kind for kind, holds in kinds if holds()]
 
@@ -80,12 +68,6 @@ def _numbers(text: str) -> Iterator[str]:
                 yield number
                 if len(group) < _CARD_GROUP or len(number) >= _CARD_LENGTHS[-1]:
                     break
-
-
-def _is_iban(text: str) -> bool:
-    """Return whether letters and digits have the check digits of an IBAN (ISO 13616: modulo 97)."""
-    number = re.sub("[ -]", "", text)
-    return int("".join(str(int(character, 36)) for character in number[4:] + number[:4])) % 97 == 1
 
 
 def _is_checked(number: str) -> bool:

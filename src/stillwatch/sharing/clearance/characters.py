@@ -8,8 +8,10 @@ _IGNORED = re.compile(
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """Those that are not drawn (Unicode 16.0, Default_Ignorable_Code_Point). Not all are of category Cf."""
-_STYLES = re.compile("[\ufe0e\ufe0f]")
-"""They choose whether the sign before them is drawn as text or as a picture."""
+_WITHOUT_SENSE = re.compile("[\ufe0e\ufe0f\u200b\u2060\ufeff\u00ad]")
+"""Styles of signs, and marks of where a line may break or a file begins."""
+_JOINERS = "\u200c\u200d"
+_JOINED = frozenset({"Lo", "Mc", "Mn", "Sk", "So"})
 _LETTERLIKE = frozenset({"Me", "Nl", "No", "So"})
 _ORDINARY_SIGNS = frozenset("\u00a9\u00ae\u00b0")
 
@@ -21,15 +23,20 @@ def plain(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a text with plain line ends, and without what only chooses how signs are drawn."""
-    return _STYLES.sub("", text.replace("\r\n", "\n"))
+    """Return a text with plain line ends, and without what changes nothing that a reader sees."""
+    return _WITHOUT_SENSE.sub("", text.replace("\r\n", "\n"))
 
 
 def holds_hidden(text: str) -> bool:
-    """Return whether a text holds anything that is not drawn, but for line ends, tabs and what `shown` leaves out."""
+    """Return whether a text holds anything that is not drawn, but for line ends, tabs and what `shown` leaves out.
+
+    One joiner between letters of a script that needs it, or between pictures, is how these are written.
+    """
+    given = f" {shown(text)} "
     return any(
-        (unicodedata.category(character)[0] == "C" and character not in "\n\t") or _IGNORED.match(character)
-        for character in shown(text)
+        ((unicodedata.category(character)[0] == "C" and character not in "\n\t") or _IGNORED.match(character))
+        and not (character in _JOINERS and _JOINED.issuperset(map(unicodedata.category, (before, after))))
+        for before, character, after in zip(given, given[1:], given[2:], strict=False)
     )
 
 

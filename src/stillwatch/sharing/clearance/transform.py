@@ -161,8 +161,9 @@ def _number(fact: Fact, _means: Means) -> int:
 
 
 def _domain(fact: Fact, means: Means) -> Any:
-    if any(isinstance(value, str) and certain_in(value) for value in _listed(fact.value)):
-        raise WithheldError("it is no domain: it holds a number of a card, or another identifier")
+    numbers = {"a card number", "a phone number"}
+    if any(isinstance(value, str) and numbers.intersection(certain_in(value)) for value in _listed(fact.value)):
+        raise WithheldError("it is no domain: it holds the number of a card or a telephone")
     return _matching(_DOMAIN, "domain")(fact, means)
 
 
