@@ -197,6 +197,17 @@ def test_own_rules_and_adoptions_are_named_again(tmp_path: Path) -> None:
     assert "cluster.accounts" in states(told("clear", tmp_path / "run", "--out", outbox))["leaves"]
 
 
+def test_an_outbox_without_adoptions_of_its_own_is_named_as_the_hint_says(tmp_path: Path) -> None:
+    counsels, outbox = tmp_path / "counsels.toml", tmp_path / "outbox"
+    told("bases", tmp_path / "other", "--adopt", BASES[0], *ADOPT)
+    (tmp_path / "other" / "bases.toml").rename(counsels)
+    told("clear", findings(tmp_path / "run"), "--out", outbox, "--bases", counsels)
+    refused = run("review", outbox)
+    assert str(outbox / "bases.toml") in str(refused.exception)
+    assert told("review", outbox, "--bases", outbox / "bases.toml") != []  # nothing is adopted there, so all is held
+    assert isinstance(run("review", outbox, "--bases", tmp_path / "none.toml").exception, UsageError)
+
+
 @pytest.mark.parametrize("verb", ["review", "status", "push"])
 def test_a_directory_that_is_no_outbox_is_told(verb: str, tmp_path: Path) -> None:
     more = ("--hub", "https://h.example", "--token", "t") if verb == "push" else ()

@@ -29,6 +29,7 @@ from stillwatch.transparency.tree import leaf_hash, root_of
 
 ELSEWHERE = "it belongs to another member: propose a change"
 OTHERWISE = "this version is stored with other content; a change needs a new version"
+NOBODY = "identity--00000000-0000-4000-8000-000000000000"
 GONE = "you deleted it, and it is not taken again"
 
 
@@ -49,7 +50,7 @@ def test_recipients_and_the_producer_see_it(site: Site, north: Desk, south: Desk
 
 def test_a_recipient_who_is_no_member_is_told(north: Desk) -> None:
     named = for_whom(north)
-    next(iter(named["extensions"].values()))["recipients"] = ["identity--00000000-0000-4000-8000-000000000000"]
+    next(iter(named["extensions"].values()))["recipients"] = [NOBODY]
     assert "no member" in north.refused(indicator(**named))[0]
     assert north.ids() == []
 
@@ -167,6 +168,22 @@ def test_nobody_speaks_for_a_member_that_is_gone(site: Site, north: Desk, south:
         remove_member(db, south.member, NOW)
     said = ["created_by_ref: it speaks in another member's name"]
     assert north.refused(indicator(created_by_ref=south.member.member_id)) == said
+
+
+def test_what_was_for_a_member_that_is_gone_is_taken_back(site: Site, north: Desk, south: Desk) -> None:
+    third = site.desk("third")
+    north.share(item := indicator(object_marking_refs=[RED], **for_whom(south, third)))
+    with site.hub.storage.writing() as db:
+        remove_member(db, south.member, NOW)
+    assert "is no member" in north.refused(newer(item))[0]
+    assert "is no member" in north.refused(newer(item, revoked=False))[0]
+    others = indicator(object_marking_refs=[RED], revoked=True, **for_whom(south, third))
+    assert "is no member" in north.refused(others)[0]  # nothing of that id is stored
+    nobody = newer(item, revoked=True)
+    nobody["extensions"] = json.loads(json.dumps(item["extensions"]).replace(south.member.member_id, NOBODY))
+    assert "is no member" in north.refused(nobody)[0]
+    north.share(gone := newer(item, revoked=True))
+    assert [one for one in third.objects() if one["id"] == item["id"]] == [gone]
 
 
 def test_an_object_is_for_those_who_see_its_marking(site: Site, north: Desk, south: Desk) -> None:

@@ -10,6 +10,8 @@ import pytest
 from tests.sharing.hubs import BANDS, DAY, NOW, Site, clearing_of, harvest, outbox_of, running_hub
 
 from stillwatch.errors import PolicyRefusedError, RemoteError
+from stillwatch.hub.hub import open_storage
+from stillwatch.hub.members import find_member, remove_member
 from stillwatch.records.indicators import load_indicators
 from stillwatch.sharing.clearance.events import Pushed
 from stillwatch.sharing.clearance.model import Fact, Item, Terms
@@ -18,13 +20,13 @@ from stillwatch.sharing.exchange import RECEIVED, PullOutcome, PushOutcome, pull
 from stillwatch.sharing.received import Inbox
 from stillwatch.sharing.signing import Signer
 from stillwatch.sharing.wire import members
-from stillwatch.sharing.wire.connection import TAXII
+from stillwatch.sharing.wire.connection import TAXII, Connection, Credentials, RefusedError
 from stillwatch.sharing.wire.taxii import Collection, Sent, find_collection
 
 
 @pytest.fixture(scope="module")
 def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_hub(tmp_path_factory.mktemp("hub"), *(f"m{number}" for number in range(48)), "steward") as site:
+    with running_hub(tmp_path_factory.mktemp("hub"), *(f"m{number}" for number in range(64)), "steward") as site:
         yield site
 
 
@@ -36,6 +38,20 @@ def site(shared_site: Site) -> Site:
     pair = {new: shared_site.members.pop(old) for new, old in zip(("heron", "osprey"), taken, strict=True)}
     pair["steward"] = shared_site.members["steward"]
     return shared_site._replace(members=pair)
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A push that is killed once the hub has what was sent, until it is undone."""
+    whole = Collection.add
+
+    def add(self: Collection, objects: Any) -> Iterator[list[Sent]]:
+        list(whole(self, objects))  # the hub has them, and nobody here knows
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Collection, "add", add)
+    return monkeypatch
 
 
 def send(directory: Path, site: Site, *names: str, now_s: float = NOW, until: str = "2026-12-31") -> PushOutcome:
@@ -186,18 +202,10 @@ def test_a_withdrawal_goes_to_the_collection_that_has_the_object(tmp_path: Path,
         assert push(outbox, clearing, connection, "inbox", lambda: NOW).taken == 0
 
 
-def test_what_a_killed_push_brought_is_taken_back(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Collection.add
-
-    def killed(self: Collection, objects: Any) -> Iterator[list[Sent]]:
-        list(whole(self, objects))  # the hub has them, and nobody here knows
-        raise KeyboardInterrupt
-        yield
-
-    monkeypatch.setattr(Collection, "add", killed)
+def test_what_a_killed_push_brought_is_taken_back(tmp_path: Path, site: Site, killed: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         send(tmp_path / "outbox", site, "cmp-1")
-    monkeypatch.undo()
+    killed.undo()
     with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
         clearing = clearing_of(outbox)
         names = list(outbox.latest())
@@ -235,6 +243,119 @@ def test_an_account_is_deleted_where_it_is(tmp_path: Path, site: Site) -> None:
         assert (wrong.deleted, collections_with(site, account)) == (0, ["shared"])
         right = push(outbox, clearing, connection, "shared", lambda: NOW)
         assert (right.deleted, right.elsewhere, collections_with(site, account)) == (1, [], [])
+
+
+def with_as_number(item: Item) -> Item:
+    return msgspec.structs.replace(item, facts=(*item.facts, Fact(field="infrastructure.asn", value=64_512)))
+
+
+def test_a_push_that_was_killed_while_it_deleted_goes_on(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An AS number has one id whoever tells of it: once ours is gone, the hub speaks of another member's."""
+    for name in ("osprey", "heron"):
+        with outbox_of(tmp_path / name, site, name) as outbox, site.connection(name) as connection:
+            clearing = clearing_of(outbox)
+            clearing.clear([with_as_number(harvest())])
+            push(outbox, clearing, connection, "shared", lambda: NOW)
+    with outbox_of(tmp_path / "heron", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        number = next(name for name in outbox.latest() if name.startswith("autonomous-system"))
+        clearing.withdraw(number, by="R. Ames", reason="wrong")
+        whole = Collection.delete
+
+        def killed(self: Collection, object_id: str) -> bool:
+            whole(self, object_id)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Collection, "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            push(outbox, clearing, connection, "shared", lambda: NOW)
+        monkeypatch.undo()
+        clearing.clear([harvest("cmp-2")])
+        sent = push(outbox, clearing, connection, "shared", lambda: NOW)
+        assert (sent.taken, sent.deleted, sent.refused, sent.elsewhere) == (3, 1, [], [])
+    assert collections_with(site, number) == ["shared"]  # the other member's
+
+
+def test_a_deletion_that_is_refused_keeps_nothing_back(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_self: Collection, _object_id: str) -> bool:
+        raise RefusedError("the hub refused (409)")
+
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        clearing.clear([with_account(harvest())])
+        push(outbox, clearing, connection, "shared", lambda: NOW)
+        account = next(name for name in outbox.latest() if name.startswith("user-account"))
+        clearing.withdraw(account, by="R. Ames", reason="it was taken over")
+        clearing.clear([harvest("cmp-2")])
+        monkeypatch.setattr(Collection, "delete", refused)
+        sent = push(outbox, clearing, connection, "shared", lambda: NOW)
+        assert (sent.taken, sent.deleted, sent.refused) == (3, 0, [(account, "the hub refused (409)")])
+        [note] = sent.elsewhere
+        assert "may not" not in note
+        assert "reasons" in note
+
+
+def test_a_recipient_that_left_the_hub_keeps_nothing_in_force(tmp_path: Path, killed: pytest.MonkeyPatch) -> None:
+    """What a killed push brought is known to be there, though the hub refuses it later; and all of it is taken back."""
+
+    def revoked(site: Site) -> set[bool]:
+        with site.connection("osprey") as connection:
+            pages = find_collection(connection, "shared").pages(None)
+            return {json.loads(raw).get("revoked", False) for page in pages for raw in page.objects}
+
+    with running_hub(tmp_path / "hub", "heron", "osprey", "swift") as site:
+        named = Terms(recipients=(site.members["osprey"][0], site.members["swift"][0]))
+        with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+            clearing = clearing_of(outbox, terms=named)
+            clearing.clear([harvest()])
+            with pytest.raises(KeyboardInterrupt):
+                push(outbox, clearing, connection, "shared", lambda: NOW)
+            killed.undo()
+            with open_storage(tmp_path / "hub") as storage, storage.writing() as db:
+                swift = find_member(db, "swift")
+                assert swift is not None
+                remove_member(db, swift, storage.now())
+            sent = push(outbox, clearing, connection, "shared", lambda: NOW)
+            assert (sent.taken, len(sent.refused)) == (0, 3)
+            assert revoked(site) == {False}
+            for name in outbox.latest():
+                clearing.withdraw(name, by="R. Ames", reason="wrong")
+            told = push(outbox, clearing, connection, "shared", lambda: NOW)
+            assert (told.taken, told.refused, told.elsewhere) == (3, [], [])
+            assert revoked(site) == {True}
+
+
+def test_a_hub_that_moved_is_told(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        clearing.clear([with_account(harvest())])
+        push(outbox, clearing, connection, "shared", lambda: NOW)
+        for name in outbox.latest():
+            clearing.withdraw(name, by="R. Ames", reason="wrong")
+        moved = site.url.replace("127.0.0.1", "localhost")
+        with Connection(moved, Credentials(site.members["heron"][1])) as there:
+            told = push(outbox, clearing, there, "shared", lambda: NOW)
+        assert (told.taken, told.deleted, told.elsewhere) == (3, 1, [])
+
+
+def test_a_lost_file_keeps_nothing_else_back(tmp_path: Path, site: Site) -> None:
+    with outbox_of(tmp_path / "outbox", site, "heron") as outbox, site.connection("heron") as connection:
+        clearing = clearing_of(outbox)
+        clearing.clear([harvest()])
+        push(outbox, clearing, connection, "shared", lambda: NOW)
+        name = next(iter(outbox.latest()))
+        clearing.withdraw(name, by="R. Ames", reason="wrong")
+        for path in (tmp_path / "outbox" / "objects").iterdir():
+            path.unlink()
+        clearing.clear([harvest("cmp-2")])
+        sent = push(outbox, clearing, connection, "shared", lambda: NOW)
+        assert sent.taken == 3
+        [waiting] = sent.waiting
+        assert waiting.startswith(f"{name} is not taken back")
 
 
 def test_what_is_anonymous_is_taken_and_vouched_for_by_the_hub(tmp_path: Path, site: Site) -> None:

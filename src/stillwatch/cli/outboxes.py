@@ -66,9 +66,10 @@ def open_clearing(
 
     own = outbox.directory / BASES
     file = bases or own
-    known = standard_bases(load_adoptions(file) if bases is not None or file.exists() else None)
+    named_other = file.resolve() != own.resolve()
+    known = standard_bases(load_adoptions(file) if named_other or file.exists() else None)
     table = standard_rules() if rules is None or rules == STANDARD else load_rules(rules, known)
     given = {name for name, option in (("rules", rules), ("bases", bases)) if option is not None}
     check_stated(outbox, table, known, given)
-    of_files = [("rules", rules not in (None, STANDARD)), ("bases", file.resolve() != own.resolve())]
+    of_files = [("rules", rules not in (None, STANDARD)), ("bases", named_other)]
     return Clearing(outbox, table, known, terms or Terms(), stated=tuple(name for name, of_file in of_files if of_file))

@@ -87,10 +87,8 @@ def clear(
         items = _with_tokens(items, hub, trustee, token)
     nobody = ask_who_hides(hub, token) if anonymous and hub is not None else None
     with open_or_make_outbox(out, member) as outbox:
-        if nobody is not None:
-            outbox.be_hidden_by(nobody)
         clearing = open_clearing(outbox, rules, bases, terms)
-        outcomes = clearing.clear(items)
+        outcomes = clearing.clear(items, nobody or "")
         held = len(clearing.held())
         names = {name for outcome in outcomes for name in outcome.objects}
         late = clearing.expired(names)

@@ -95,10 +95,15 @@ class Triage:
             return unfit
         if self._is_shown_by_others(one):
             return "it is to be anonymous and others of the post are not: post it apart, at another moment"
-        unknown = [who for who in recipients_of(one.item) or () if who not in self._numbers]
+        gone = self._left if self._takes_back(one) else set()
+        unknown = [who for who in recipients_of(one.item) or () if who not in self._numbers and who not in gone]
         if unknown:
             return f"recipient {min(unknown)[:80]} is no member"
         return None if one.version is None or one.id in LEVEL_OF_ID else self._conflict(one)
+
+    def _takes_back(self, one: Candidate) -> bool:
+        """Whether an object takes its poster's own back, for those who may see it: some may have left since."""
+        return one.item.get("revoked") is True and bool(self.own.get(one.id))
 
     def _is_shown_by_others(self, one: Candidate) -> bool:
         """Whether an object is anonymous, and the others of the post would show whose it is."""

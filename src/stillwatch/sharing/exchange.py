@@ -1,6 +1,7 @@
 """Push and pull: what was cleared goes to a hub, what others shared comes from it. Both may be killed and run again."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,15 +11,15 @@ import msgspec
 from stillwatch.errors import PolicyRefusedError, RemoteError
 from stillwatch.files import replace_file
 from stillwatch.sharing.clearance.clearing import Cleared, Clearing
-from stillwatch.sharing.clearance.events import Deleted, Event, Pushed, Sending
+from stillwatch.sharing.clearance.events import Deleted, Event, ObjectMade, Pushed, Sending
 from stillwatch.sharing.clearance.outbox import Outbox
 from stillwatch.sharing.clearance.places import Place
-from stillwatch.sharing.clearance.withdrawal import still_at
+from stillwatch.sharing.clearance.withdrawal import is_observable, still_at
 from stillwatch.sharing.indicators import indicators_in
 from stillwatch.sharing.received import Inbox, Received
 from stillwatch.sharing.signing import verify
 from stillwatch.sharing.wire import members
-from stillwatch.sharing.wire.connection import Connection
+from stillwatch.sharing.wire.connection import Connection, ForbiddenError, RefusedError
 from stillwatch.sharing.wire.taxii import Collection, Page, batches, find_collection
 
 RECEIVED = "received.jsonl"
@@ -92,16 +93,16 @@ def push(
             hint="`share clear --anonymous --hub URL` clears for another hub",
         )
     place = Place(connection.url, target.id)
-    back = [one for one in clearing.to_revoke(place) if outbox.made[one.sha256].anonymous == anonymous]
-    gone = clearing.to_delete(place) if target.can_read else []  # TAXII lets who may not read delete nothing
-    gone = [name for name in gone if (made := outbox.latest_of(name)) is not None and made.anonymous == anonymous]
-    deleted = _delete(outbox, gone, target, place, clock)
+    back, stuck = clearing.to_revoke(place, anonymous=anonymous)
+    may_delete = target.can_read  # TAXII lets who may not read delete nothing
+    gone = clearing.to_delete(place, anonymous=anonymous) if may_delete else []
+    deleted, kept = _delete(outbox, gone, target, place, clock)
     offered = [*ready, *back]
     taken, refused = _send(outbox, offered, connection, target, clock) if offered else (0, [])
     late = clearing.expired(one.sha256 for one in ready)
-    left = _elsewhere(outbox, place, anonymous=anonymous)
+    left = _elsewhere(outbox, place, anonymous=anonymous, may_delete=may_delete)
     other = _at_another_hub(outbox, connection.url)
-    return PushOutcome(taken, refused, waiting, deleted, late, left, apart, other)
+    return PushOutcome(taken, kept + refused, waiting + stuck, deleted, late, left, apart, other)
 
 
 def _at_another_hub(outbox: Outbox, hub: str) -> int:
@@ -109,15 +110,28 @@ def _at_another_hub(outbox: Outbox, hub: str) -> int:
     return sum(one is not None and one.accepted and one.hub != hub for one in told)
 
 
-def _delete(outbox: Outbox, names: Sequence[str], target: Collection, place: Place, clock: Callable[[], float]) -> int:
-    """Delete observables in the collection that has them; what it has no more is as good as deleted there."""
-    deleted = 0
+def _delete(
+    outbox: Outbox, names: Sequence[str], target: Collection, place: Place, clock: Callable[[], float]
+) -> tuple[int, list[tuple[str, str]]]:
+    """Delete observables in the collection that has them, and return what it refused to delete.
+
+    What it has no more of ours is as good as deleted there. So is what it says is not ours to delete: an observable has
+    the same id whoever tells of it, and another member's may be left there.
+    """
+    deleted, refused = 0, []
     for name in names:
-        if target.delete(name) or place in outbox.places.of(name):
+        try:
+            was_there = target.delete(name)
+        except ForbiddenError:
+            was_there = False
+        except RefusedError as error:
+            refused.append((name, error.message))
+            continue
+        if was_there or any(at.is_same(place) for at in outbox.places.of(name)):
             event = Deleted(ts=clock(), object_id=name, hub=place.hub, collection=place.collection)
             outbox.record([event], event.ts)
             deleted += 1
-    return deleted
+    return deleted, refused
 
 
 def _send(
@@ -149,16 +163,18 @@ def _send(
     return taken, refused
 
 
-def _elsewhere(outbox: Outbox, here: Place, *, anonymous: bool) -> list[str]:
-    told = []
-    for place, names in still_at(outbox).items():
-        for apart in (False, True):
-            count = sum((made := outbox.latest_of(name)) is not None and made.anonymous == apart for name in names)
-            how = "`share push --anonymous` there" if apart else "`share push` there"
-            if place == here and apart == anonymous:
-                how = "ask its operator to delete them, this member may not"
-            told += [f"{count:,} withdrawn objects are still at {place}: {how}"] if count else []
-    return told
+def _elsewhere(outbox: Outbox, here: Place, *, anonymous: bool, may_delete: bool) -> list[str]:
+    def way_back(made: ObjectMade, place: Place) -> str:
+        if not place.is_same(here) or made.anonymous != anonymous:
+            return "`share push --anonymous` there" if made.anonymous else "`share push` there"
+        if is_observable(made.object_id) and not may_delete:
+            return "ask its operator to delete them, this member may not"
+        return "this push did not take them back, for the reasons that it gives; push there again, or ask its operator"
+
+    left = Counter(
+        (place, way_back(made, place)) for made in outbox.withdrawn() for place in outbox.places.of(made.object_id)
+    )
+    return [f"{count:,} withdrawn objects are still at {place}: {how}" for (place, how), count in left.items()]
 
 
 def pull(

@@ -151,7 +151,8 @@ HUB = Place("https://hub.example/", "c-shared")
 
 def push_all(outbox: Outbox, clearing: Any, now_s: float = NOW, place: Place = HUB) -> int:
     """Do as `exchange.push` does, with a hub that takes all."""
-    ready = [*clearing.ready()[0], *clearing.to_revoke(place)]
+    back = [one for apart in (False, True) for one in clearing.to_revoke(place, anonymous=apart)[0]]
+    ready = [*clearing.ready()[0], *back]
     taken = [
         Pushed(ts=now_s, sha256=one.sha256, hub=place.hub, accepted=True, collection=place.collection) for one in ready
     ]

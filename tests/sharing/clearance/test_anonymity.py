@@ -7,16 +7,24 @@ from typing import Any
 import pytest
 from tests.sharing.clearance.factories import (
     ANN,
+    BEN,
+    DAY,
     HUB,
     MEMBER,
+    NOW,
     RULES,
+    Clock,
+    adopted,
     clearing_of,
+    fact,
     harvest,
+    item,
     of_type,
     outbox_in,
     own_rules,
     push_all,
     without_rules,
+    word,
 )
 
 from stillwatch.errors import PolicyRefusedError, UsageError
@@ -125,7 +133,76 @@ def test_a_withdrawal_of_what_is_anonymous_names_nobody(tmp_path: Path) -> None:
         push_all(outbox, clearing)
         for object_id in outbox.latest():
             clearing.withdraw(object_id, by=ANN, reason="wrong")
-        for one in clearing.to_revoke(HUB):
+        owed, _ = clearing.to_revoke(HUB, anonymous=True)
+        assert len(owed) == 6
+        for one in owed:
             assert outbox.made[one.sha256].anonymous
             assert MEMBER.encode() not in one.body
             assert json.loads(one.body)["extensions"][SHARING]["anonymous"] is True
+
+
+def test_no_two_kinds_share_a_moment(tmp_path: Path) -> None:
+    """One review clears a named and an anonymous finding at once: what is anonymous tells the day alone."""
+    clock, adopt_nothing = Clock(NOW + 0.123), adopted()
+    with outbox_in(tmp_path) as outbox:
+        outbox.be_hidden_by(NOBODY)
+        clearing_of(outbox, adopt_nothing, clock).clear([harvest("C-1")])
+        hidden = clearing_of(outbox, adopt_nothing, clock, anonymous=True)
+        hidden.clear([harvest("C-2")])
+        for by in (ANN, BEN):
+            clock.now_s += 60
+            hidden.review(*(word(one.key, by) for one in hidden.held() if one.field.startswith("template")))
+        times: dict[str, set[str]] = {"named": set(), "hidden": set()}
+        for body in bodies(outbox):
+            kind = "hidden" if body["extensions"][SHARING].get("anonymous") else "named"
+            times[kind] |= {body["created"], body["modified"]}
+        assert times == {"named": {"2026-08-03T12:02:00.123Z"}, "hidden": {"2026-08-03T00:00:00.000Z"}}
+
+
+def test_versions_of_what_is_anonymous_grow_and_tell_the_day(tmp_path: Path) -> None:
+    clock = Clock()
+    with outbox_in(tmp_path) as outbox:
+        outbox.be_hidden_by(NOBODY)
+        clearing = clearing_of(outbox, clock=clock, anonymous=True)
+        for accounts in (9, 90, 900):
+            clock.now_s += 3_600
+            clearing.clear([item(fact("cluster.accounts", accounts))])
+        push_all(outbox, clearing, clock.now_s)
+        [campaign] = of_type(outbox, "campaign")
+        assert campaign["modified"] == "2026-08-03T00:00:00.002Z"
+        clock.now_s += DAY
+        clearing.withdraw(campaign["id"], by=ANN, reason="wrong")
+        [back] = clearing.to_revoke(HUB, anonymous=True)[0]
+        told = json.loads(back.body)
+        assert told["created"] == "2026-08-03T00:00:00.000Z"
+        assert told["modified"] == "2026-08-04T00:00:00.001Z"
+
+
+def test_revocations_of_one_kind_are_made_without_those_of_the_other(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox.be_hidden_by(NOBODY)
+        named, hidden = clearing_of(outbox), clearing_of(outbox, anonymous=True)
+        named.clear([harvest("C-1")])
+        hidden.clear([harvest("C-2")])
+        push_all(outbox, named)
+        for object_id in outbox.latest():
+            named.withdraw(object_id, by=ANN, reason="wrong")
+        named.to_revoke(HUB)
+        made = [one for one in outbox.made.values() if one.revokes]
+        assert len(made) == 6
+        assert not any(one.anonymous for one in made)
+        kinds = [[name.partition("--")[0] for name in named.to_delete(HUB, anonymous=one)] for one in (False, True)]
+        assert kinds == [["user-account"], ["autonomous-system", "user-account"]]  # the number went as it was last made
+
+
+def test_who_stands_for_the_member_is_not_changed_by_a_clearance_that_is_refused(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        named = clearing_of(outbox)
+        named.clear([harvest()])
+        push_all(outbox, named)
+        with pytest.raises(PolicyRefusedError, match="under this member's name"):
+            clearing_of(outbox, anonymous=True).clear([harvest()], NOBODY)
+        assert outbox.member.hidden_by == ""
+        clearing_of(outbox, anonymous=True).clear([harvest("C-2")], NOBODY)
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.member.hidden_by == NOBODY

@@ -98,6 +98,21 @@ def test_a_changed_finding_is_a_new_version(tmp_path: Path, later: float) -> Non
         assert one.sha256 == outbox.latest()[after["id"]].sha256
 
 
+def test_nothing_is_judged_in_a_future_that_the_clock_does_not_know(tmp_path: Path) -> None:
+    """One command ran under a clock that was years ahead: nothing lapses by it, and somebody is told."""
+    clock = Clock(NOW + 5 * 366 * DAY)
+    with outbox_in(tmp_path) as outbox:
+        clearing = clearing_of(outbox, clock=clock)
+        clearing.clear([item(fact("cluster.accounts", 9))])
+        clock.now_s = NOW
+        for command in (clearing.ready, clearing.held, lambda: clearing.clear([harvest()])):
+            with pytest.raises(PolicyRefusedError, match="2031-08-07") as refused:
+                command()
+            assert "set the clock" in str(refused.value)
+        clock.now_s = outbox.last_s - DAY
+        assert len(clearing.held()) == 1  # within a day, the later of the two counts
+
+
 def test_an_observable_that_says_again_what_it_said_is_the_latest(tmp_path: Path) -> None:
     epochs = ("2026-q3", "2026-q4", "2026-q3")
     with outbox_in(tmp_path) as outbox:

@@ -19,6 +19,7 @@ from tests.sharing.clearance.factories import (
     word,
 )
 
+from stillwatch.errors import PolicyRefusedError
 from stillwatch.sharing.clearance.events import OpinionGiven
 from stillwatch.sharing.clearance.model import Item
 
@@ -109,14 +110,20 @@ def test_a_refusal_is_for_whatever_end(tmp_path: Path) -> None:
 # A clock that is set back
 
 
-def test_a_clock_that_is_set_back_revives_no_adoption(tmp_path: Path) -> None:
+@pytest.mark.parametrize("days", [0.9, 30])
+def test_a_clock_that_is_set_back_revives_no_adoption(tmp_path: Path, days: float) -> None:
     clock = Clock()
     with outbox_in(tmp_path) as outbox:
-        clearing = clearing_of(outbox, adopted("us-2014-statement", until="2026-08-10"), clock)
+        clearing = clearing_of(outbox, adopted("us-2014-statement", until="2026-08-03"), clock)
         clearing.clear([item(fact("cluster.accounts", 50))])
-        clock.now_s = NOW + 30 * DAY
+        assert len(clearing.ready()[0]) == 1
+        clock.now_s = NOW + days * DAY
         assert clearing.ready()[0] == []
     with outbox_in(tmp_path) as outbox:
-        again = clearing_of(outbox, adopted("us-2014-statement", until="2026-08-10"), Clock())
+        again = clearing_of(outbox, adopted("us-2014-statement", until="2026-08-03"), Clock())
+        if days > 1:
+            with pytest.raises(PolicyRefusedError, match="2026-09-02"):
+                again.ready()
+            return
         assert again.ready()[0] == []
         assert [held.field for held in again.held()] == ["cluster.accounts"]

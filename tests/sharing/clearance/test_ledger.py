@@ -9,6 +9,7 @@ from tests.sharing.clearance.factories import ANN, clearing_of, fact, item, outb
 
 from stillwatch.errors import PolicyRefusedError
 from stillwatch.sharing.clearance.outbox import Outbox
+from stillwatch.transparency.log import Log
 from stillwatch.transparency.tail import read_tail
 
 
@@ -141,3 +142,24 @@ def test_entries_of_a_first_run_that_was_killed_before_it_signed_are_signed_by_t
         assert len(tail.entries) == 1
     with outbox_in(tmp_path) as outbox:
         assert outbox.knows_opinion("x")
+
+
+def test_entries_of_a_run_that_was_killed_before_it_signed_are_signed_and_cannot_be_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_log: Log, _now: float) -> bytes:
+        raise KeyboardInterrupt
+
+    with outbox_in(tmp_path) as outbox:
+        clearing_of(outbox).clear([item(fact("cluster.accounts", 9))])
+        [name] = outbox.latest()
+        tail = (outbox.directory / "log" / "tail").read_bytes()
+        monkeypatch.setattr(Log, "checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            clearing_of(outbox).withdraw(name, by=ANN, reason="wrong")
+        monkeypatch.undo()
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.latest()[name].withdrawn is not None
+    (outbox.directory / "log" / "tail").write_bytes(tail)
+    with pytest.raises(PolicyRefusedError, match=r"checkpoint|cut"):
+        outbox_in(tmp_path)

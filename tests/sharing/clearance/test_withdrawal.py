@@ -84,7 +84,7 @@ def test_a_withdrawal_takes_back_what_a_hub_has(tmp_path: Path) -> None:
         clearing.clear([item(fact("cluster.accounts", 4_000))])  # a version that no hub has
         [campaign] = of_type(outbox, "campaign")
         clearing.withdraw(campaign["id"], by=ANN, reason="wrong")
-        [sent] = clearing.to_revoke(HUB)
+        [sent] = clearing.to_revoke(HUB)[0]
         body = json.loads(sent.body)
         assert body["revoked"] is True
         assert body["created"] == campaign["created"]
@@ -100,7 +100,7 @@ def test_a_withdrawal_says_nothing_of_what_is_taken_back(tmp_path: Path) -> None
         push_all(outbox, clearing)
         for object_id in outbox.latest():
             clearing.withdraw(object_id, by=ANN, reason="wrong")
-        owed = clearing_of(outbox, adopted()).to_revoke(HUB)  # no basis is needed
+        owed = clearing_of(outbox, adopted()).to_revoke(HUB)[0]  # no basis is needed
         assert {one.object_id.partition("--")[0] for one in owed} == {"campaign", "indicator", "note", "relationship"}
         told = b"".join(one.body for one in owed)
         for content in (b"1000-9999", BANDS[0].encode(), b"8.8.4.4", b"sighting.seen", b"mitre", b"aster-2"):
@@ -117,7 +117,7 @@ def test_a_withdrawal_goes_to_who_had_the_object_and_to_nobody_else(tmp_path: Pa
         push_all(outbox, clearing)
         for object_id in outbox.latest():
             clearing.withdraw(object_id, by=ANN, reason="wrong")
-        assert (clearing.to_revoke(other), clearing.to_delete(other)) == ([], [])
+        assert (clearing.to_revoke(other)[0], clearing.to_delete(other)) == ([], [])
         assert list(still_at(outbox)) == [HUB]
         assert len(clearing.to_delete(HUB)) == 2
         for object_id in clearing.to_delete(HUB):
@@ -126,7 +126,7 @@ def test_a_withdrawal_goes_to_who_had_the_object_and_to_nobody_else(tmp_path: Pa
         assert push_all(outbox, clearing) == 6
         for object_id in clearing.to_delete(HUB):
             outbox.record([Deleted(ts=NOW, object_id=object_id, hub=HUB.hub, collection=HUB.collection)], NOW)
-        assert (clearing.to_revoke(HUB), clearing.to_delete(HUB), still_at(outbox)) == ([], [], {})
+        assert (clearing.to_revoke(HUB)[0], clearing.to_delete(HUB), still_at(outbox)) == ([], [], {})
 
 
 def test_what_no_hub_has_needs_no_withdrawal_there(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_what_no_hub_has_needs_no_withdrawal_there(tmp_path: Path) -> None:
         for object_id in outbox.latest():
             clearing.withdraw(object_id, by=ANN, reason="wrong")
         assert clearing.ready() == ([], [])
-        assert (clearing.to_revoke(HUB), still_at(outbox)) == ([], {})
+        assert (clearing.to_revoke(HUB)[0], still_at(outbox)) == ([], {})
 
 
 def test_a_push_that_was_killed_is_taken_back_too(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_push_that_was_killed_is_taken_back_too(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         clearing = clearing_of(outbox)
         clearing.withdraw(one.object_id, by=ANN, reason="wrong")
-        assert [owed.object_id for owed in clearing.to_revoke(HUB)] == [one.object_id]
+        assert [owed.object_id for owed in clearing.to_revoke(HUB)[0]] == [one.object_id]
 
 
 def test_what_a_hub_refused_it_does_not_have(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_what_a_hub_refused_it_does_not_have(tmp_path: Path) -> None:
         outbox.record([Sending(ts=NOW, objects=(one.sha256,), **at)], NOW)
         outbox.record([Pushed(ts=NOW, sha256=one.sha256, accepted=False, **at)], NOW)
         clearing.withdraw(one.object_id, by=ANN, reason="wrong")
-        assert clearing.to_revoke(HUB) == []
+        assert clearing.to_revoke(HUB)[0] == []
 
 
 def test_every_audience_that_had_a_version_learns_of_the_withdrawal(tmp_path: Path) -> None:
@@ -171,9 +171,9 @@ def test_every_audience_that_had_a_version_learns_of_the_withdrawal(tmp_path: Pa
             push_all(outbox, clearing)
         [campaign] = of_type(outbox, "campaign")
         clearing.withdraw(campaign["id"], by=ANN, reason="wrong")
-        owed = [json.loads(one.body) for one in clearing.to_revoke(HUB)]
+        owed = [json.loads(one.body) for one in clearing.to_revoke(HUB)[0]]
         assert [one["extensions"][SHARING]["recipients"] for one in owed] == [[MEMBER], [OTHER]]
-        assert len(clearing.to_revoke(HUB)) == 2  # asked again, the same two
+        assert len(clearing.to_revoke(HUB)[0]) == 2  # asked again, the same two
         assert len([made for made in outbox.made.values() if made.revokes]) == 2
         assert len({one["modified"] for one in owed}) == 2
         push_all(outbox, clearing)
@@ -187,7 +187,7 @@ def test_entries_that_name_no_collection_are_read(tmp_path: Path) -> None:
         push_all(outbox, clearing, place=Place(HUB.hub))
         for object_id in outbox.latest():
             clearing.withdraw(object_id, by=ANN, reason="wrong")
-        assert clearing.to_revoke(Place("https://other.example/", "c")) == []
+        assert clearing.to_revoke(Place("https://other.example/", "c"))[0] == []
         assert push_all(outbox, clearing) == 6
         assert {one.partition("--")[0] for one in still_at(outbox)[Place(HUB.hub)]} == {
             "autonomous-system",

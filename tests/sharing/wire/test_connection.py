@@ -2,7 +2,7 @@ import pytest
 from tests.sharing.wire.servers import Asked, Told, serving
 
 from stillwatch.errors import RemoteError, UsageError
-from stillwatch.sharing.wire.connection import Connection, Credentials
+from stillwatch.sharing.wire.connection import AbsentError, Connection, Credentials, ForbiddenError, RefusedError
 
 
 def test_sends_the_token_and_asks_for_a_media_type() -> None:
@@ -61,6 +61,16 @@ def test_a_redirect_is_not_followed() -> None:
     with serving(lambda _asked: told) as (connection, seen), pytest.raises(RemoteError, match="302"):
         connection.get("v1/x")
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, RefusedError), (403, ForbiddenError), (404, AbsentError), (401, RemoteError), (500, RemoteError)],
+)
+def test_a_refusal_of_one_request_is_told_from_one_of_all(status: int, kind: type[Exception]) -> None:
+    with serving(lambda _asked: Told({}, status)) as (connection, _), pytest.raises(RemoteError) as refused:
+        connection.get("v1/x")
+    assert type(refused.value) is kind
 
 
 @pytest.mark.parametrize(("status", "hint"), [(401, "rotate"), (403, "may not"), (404, "not there"), (422, "says why")])

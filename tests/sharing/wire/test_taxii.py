@@ -1,5 +1,6 @@
 """The client against servers that keep the standard only just: what others run."""
 
+import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -7,6 +8,8 @@ import pytest
 from tests.sharing.wire.servers import Asked, Told, serving
 
 from stillwatch.errors import RemoteError, UsageError
+from stillwatch.sharing.clearance import release
+from stillwatch.sharing.clearance.release import Cleared
 from stillwatch.sharing.wire import taxii
 from stillwatch.sharing.wire.taxii import find_collection
 
@@ -89,6 +92,34 @@ def test_waits_for_a_status_that_is_pending() -> None:
         collection = taxii.Collection(connection, "api/collections/c-1/", can_read=True, can_write=True)
         assert collection._settled(connection.post("api/collections/c-1/objects/", b"{}")).failures[0].message == "no"
     assert [one.path for one in seen[1:]] == ["/api/status/s-1/"] * 2
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"),
+    [
+        ("2026-01-01T00:00:00Z", ["1"]),  # as the first was sent, written shorter
+        ("2026-01-02T00:00:00.500000Z", ["2"]),
+        ("", ["1", "2"]),
+        ("2026-01-03T00:00:00.000Z", ["1", "2"]),
+    ],
+)
+def test_a_failure_is_of_the_version_that_it_gives(version: str, refused: list[str]) -> None:
+    def version_of(object_id: str, sha256: str, modified: str | None) -> Cleared:
+        body = {"id": object_id} | ({} if modified is None else {"modified": modified})
+        return Cleared(release._KEY, json.dumps(body).encode(), object_id, sha256)
+
+    batch = [
+        version_of("x--1", "1", "2026-01-01T00:00:00.000Z"),
+        version_of("x--1", "2", "2026-01-02T00:00:00.500Z"),
+        version_of("x--2", "3", None),
+    ]
+    failure = {"id": "x--1", "message": "no"} | ({"version": version} if version else {})
+    told = {"id": "s-1", "status": "complete", "failures": [failure, {"id": "x--9"}]}
+    with serving(lambda _asked: Told(told)) as (connection, _):
+        collection = taxii.Collection(connection, "api/collections/c-1/", can_read=True, can_write=True)
+        [sent] = collection.add(batch)
+    assert [one.sha256 for one in sent if one.message == "no"] == refused
+    assert [one.message for one in sent if one.sha256 not in refused] == [None] * (3 - len(refused))
 
 
 def test_a_server_that_never_finishes_is_told() -> None:

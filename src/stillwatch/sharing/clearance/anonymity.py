@@ -8,14 +8,14 @@ from stillwatch.sharing.clearance.model import Item, Terms
 from stillwatch.sharing.clearance.outbox import Outbox
 
 
-def check_hidden(outbox: Outbox, items: Iterable[Item], terms: Terms) -> None:
-    """Check that items may be cleared without the member's name, or under it.
+def check_hidden(outbox: Outbox, items: Iterable[Item], terms: Terms, hidden_by: str) -> None:
+    """Check that items may be cleared without the member's name, or under it; `hidden_by` stands for the member.
 
     Raises:
         UsageError: nobody stands for the member yet.
         PolicyRefusedError: an item was sent the other way; both together would tell whose it is.
     """
-    if terms.anonymous and not outbox.member.hidden_by:
+    if terms.anonymous and not hidden_by:
         raise UsageError(
             "it is not known who stands for members that are not named", hint="--hub URL asks the hub, once"
         )

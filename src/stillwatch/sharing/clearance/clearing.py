@@ -1,5 +1,6 @@
 """Clears findings: rules on their facts, logs every ruling, and writes the objects that may be sent."""
 
+import datetime as dt
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,10 +25,12 @@ from stillwatch.sharing.clearance.readable import readable
 from stillwatch.sharing.clearance.release import Cleared, expired, read_cleared
 from stillwatch.sharing.clearance.ruled import Ruled, fields_ruled, told_in
 from stillwatch.sharing.clearance.stated import adoptions_digest
-from stillwatch.sharing.clearance.withdrawal import deletions_at, revocations_at, withdraw
+from stillwatch.sharing.clearance.withdrawal import deletions_at, revocation_of, versions_at, withdraw
 from stillwatch.sharing.objects.build import Object, canonical
 
 __all__ = ["Cleared", "Clearing", "Held", "Outcome", "Terms"]
+
+_AHEAD_S = 86_400
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,17 +80,22 @@ class Clearing:
         self._outbox, self._rules, self._bases, self._terms = outbox, rules, bases, terms
         self._wall_clock, self._stated = clock, stated
 
-    def clear(self, items: Sequence[Item]) -> list[Outcome]:
+    def clear(self, items: Sequence[Item], hidden_by: str = "") -> list[Outcome]:
         """Rule on items and write the objects of what leaves. The same items again make nothing new.
 
+        Args:
+            items: findings.
+            hidden_by: who stands for the member from now on where it is not named; by default who does already.
+
         Raises:
+            PolicyRefusedError: the log is ahead of the clock by more than a day.
             InputRejectedError: an item has a name or times that cannot be written down.
             PolicyRefusedError: the rules are not those that the log knows under their version, or an item was sent
                 under the member's name before and is not to be now, or the other way.
             UsageError: the member is not to be named, and nobody stands for it yet.
         """
-        check_hidden(self._outbox, items, self._terms)
-        return self._clear([Kept(item=readable(item), terms=self._terms) for item in items])
+        check_hidden(self._outbox, items, self._terms, hidden_by or self._outbox.member.hidden_by)
+        return self._clear([Kept(item=readable(item), terms=self._terms) for item in items], hidden_by)
 
     def held(self) -> list[Held]:
         """Return what waits for counsel, of all items that were cleared."""
@@ -163,16 +171,26 @@ class Clearing:
                 waiting.append(f"{made.object_id}: {why_not}")
         return ready, waiting
 
-    def to_revoke(self, place: Place) -> list[Cleared]:
-        """Return the versions that take objects back from a place: from who has them there, and from nobody else."""
-        owed = revocations_at(
-            self._outbox, place, lambda sha256: read_cleared(self._outbox, sha256).body, self._now_s()
-        )
-        return [read_cleared(self._outbox, sha256) for sha256 in owed]
+    def to_revoke(self, place: Place, *, anonymous: bool = False) -> tuple[list[Cleared], list[str]]:
+        """Return the versions that take objects back from a place, and why others cannot be taken back by one.
 
-    def to_delete(self, place: Place) -> list[str]:
+        They go to who has the objects there, and to nobody else. Those that do not name the member are made apart from
+        the rest, when they are asked for, so that no two share a moment.
+        """
+        now_s = self._now_s()
+        back, stuck = [], []
+        for version in versions_at(self._outbox, place, anonymous=anonymous):
+            try:
+                sha256 = revocation_of(self._outbox, version, lambda name: read_cleared(self._outbox, name).body, now_s)
+                back.append(read_cleared(self._outbox, sha256))
+            except PolicyRefusedError as error:  # one file that is lost keeps nothing else back
+                what = f"{self._outbox.made[version].object_id} is not taken back"
+                stuck.append(f"{what}; restore its file from a copy of the outbox: {error.message}")
+        return back, stuck
+
+    def to_delete(self, place: Place, *, anonymous: bool = False) -> list[str]:
         """Return the observables that were withdrawn and that a place still has: no version of them could say so."""
-        return deletions_at(self._outbox, place)
+        return deletions_at(self._outbox, place, anonymous=anonymous)
 
     def expired(self, names: Iterable[str]) -> int:
         """Return how many of some objects, by SHA-256, are indicators that hold no more."""
@@ -180,11 +198,23 @@ class Clearing:
 
     def withdraw(self, object_id: str, *, by: str, reason: str) -> ObjectMade:
         """Take an object back, for good; see `withdrawal.withdraw`."""
-        return withdraw(self._outbox, object_id, by=by, reason=reason, now_s=self._now_s())
+        now_s = max(self._wall_clock(), self._outbox.last_s)
+        return withdraw(self._outbox, object_id, by=by, reason=reason, now_s=now_s)
 
     def _now_s(self) -> float:
-        """Return the moment to judge at: a clock that was set back revives nothing that lapsed."""
-        return max(self._wall_clock(), self._outbox.last_s)
+        """Return the moment to judge at: a clock that was set back revives nothing that lapsed.
+
+        Raises:
+            PolicyRefusedError: the log was written to more than a day ahead of the clock, so one of the two is wrong.
+        """
+        now_s, last_s = self._wall_clock(), self._outbox.last_s
+        if last_s > now_s + _AHEAD_S:
+            last, now = (dt.datetime.fromtimestamp(at, dt.UTC).date() for at in (last_s, now_s))
+            raise PolicyRefusedError(
+                f"the last entry of the clearance log is of {last}, and by the clock it is {now}",
+                hint="set the clock; if it was wrong then and is right now, restore the outbox from a copy from before",
+            )
+        return max(now_s, last_s)
 
     def _word(self, review: Reviewed, kept: Kept, one: Ruled, now_s: float) -> Reviewed:
         return msgspec.structs.replace(
@@ -197,9 +227,11 @@ class Clearing:
             bases=one.ruling.bases,
         )
 
-    def _clear(self, items: Sequence[Kept]) -> list[Outcome]:
+    def _clear(self, items: Sequence[Kept], hidden_by: str = "") -> list[Outcome]:
         now_s = self._now_s()
         self._note_rules(now_s)
+        if hidden_by:  # once nothing refuses the whole any more
+            self._outbox.be_hidden_by(hidden_by)
         return [self._clear_one(kept, now_s) for kept in items]
 
     def _note_rules(self, now_s: float) -> None:
@@ -273,7 +305,7 @@ class Clearing:
 
     def _made(self, kept: Kept, draft: Draft, ruled: Sequence[Ruled], now_s: float) -> ObjectMade:
         return ObjectMade(
-            ts=later_than(self._outbox.latest_of(draft.body["id"]), now_s),
+            ts=later_than(self._outbox.latest_of(draft.body["id"]), now_s, anonymous=kept.terms.anonymous),
             sha256="",
             file="",
             object_id=draft.body["id"],

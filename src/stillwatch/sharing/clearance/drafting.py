@@ -7,7 +7,7 @@ import msgspec
 from stillwatch.sharing.clearance.build import Draft, build_objects, confidence_of
 from stillwatch.sharing.clearance.egress import check_egress
 from stillwatch.sharing.clearance.events import ObjectMade
-from stillwatch.sharing.clearance.model import Kept, Ruling
+from stillwatch.sharing.clearance.model import Kept, Ruling, Terms
 from stillwatch.sharing.clearance.outbox import Outbox
 from stillwatch.sharing.objects.build import Object, Origin, timestamp
 from stillwatch.sharing.objects.extensions import SHARING, Iep, Sharing
@@ -24,6 +24,7 @@ IEP = Iep(
 )
 """What recipients may do unless the producer says otherwise (FIRST IEP 2.0). The marking stays the authority."""
 _TICK_S = 0.001
+_DAY_S = 86_400
 
 
 def drafts_of(
@@ -64,12 +65,16 @@ def drafts_of(
     drafts = build_objects(item, rulings, origin, identify)
     for draft in drafts:
         check_egress(draft.body, draft.rulings, origin, identify("campaign", "campaign"))
-    return [msgspec.structs.replace(draft, body=_timed(outbox, draft.body, now_s)) for draft in drafts]
+    return [msgspec.structs.replace(draft, body=_timed(outbox, draft.body, terms, now_s)) for draft in drafts]
 
 
-def later_than(last: ObjectMade | None, now_s: float) -> float:
-    """Return now, or where the clock stands or went back, the next moment after the latest version (Unix seconds)."""
-    return now_s if last is None else max(now_s, last.ts + _TICK_S)
+def later_than(last: ObjectMade | None, now_s: float, *, anonymous: bool) -> float:
+    """Return now, or where the clock stands or went back, the next moment after the latest version (Unix seconds).
+
+    Of what is anonymous, it is the midnight before: the moment of its clearing would show what else is the member's.
+    """
+    at = now_s - now_s % _DAY_S if anonymous else now_s
+    return at if last is None else max(at, last.ts + _TICK_S)
 
 
 def content_of(body: Object) -> Object:
@@ -84,9 +89,9 @@ def content_of(body: Object) -> Object:
     return {**kept, "extensions": extensions}
 
 
-def _timed(outbox: Outbox, body: Object, now_s: float) -> Object:
+def _timed(outbox: Outbox, body: Object, terms: Terms, now_s: float) -> Object:
     if "modified" not in body:
         return body
-    at = later_than(outbox.latest_of(body["id"]), now_s)
+    at = later_than(outbox.latest_of(body["id"]), now_s, anonymous=terms.anonymous)
     created = outbox.created(body["id"])
     return {**body, "created": timestamp(at if created is None else created), "modified": timestamp(at)}

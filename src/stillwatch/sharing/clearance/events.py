@@ -118,6 +118,7 @@ class ObjectMade(msgspec.Struct, frozen=True, kw_only=True, tag="object"):
     """An object that may go to the wire, byte for byte: its SHA-256, and what it rests on.
 
     Attributes:
+        ts: when it was made, as its versions say it too: of what is anonymous, the day.
         file: where its bytes lie below `objects`.
         numbers: classes of what is in it.
         released: keys of reviews that let parts of it pass.

@@ -62,8 +62,8 @@ class Ledger:
     def _compare(self, seen: bytes | None, key: SigningKey, *, used: bool) -> None:
         """Refuse a log that is not the one that was seen last.
 
-        A killed process leaves entries that no checkpoint covers only where the log was never signed before, so that
-        nothing else was written yet. These are signed now.
+        A killed process leaves entries that no checkpoint covers. They are in force, so they are signed now: otherwise
+        they could be cut off unseen.
         """
         note = read_limited(self._directory / CHECKPOINT, MAX_NOTE)
         if note is None and (used or seen is not None):
@@ -74,7 +74,7 @@ class Ledger:
                 raise self._lost(f"the clearance log was cut: it held {size} entries and holds {self._log.size}")
             if self._log.root(size) != root:
                 raise self._lost(f"the clearance log was changed: its first {size} entries are not those of before")
-        if note is None and self._log.size:
+        if self._log.size > (0 if note is None else parse(note).checkpoint.size):
             note = self._log.checkpoint(max(event.ts for _, event in self))
         if note is not None and note != seen:
             write_durably(self._seen.parent, {self._seen.name: note})

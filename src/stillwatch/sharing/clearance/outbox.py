@@ -141,7 +141,7 @@ class Outbox:
         place = Place(sending.hub, sending.collection)
         for made in (self.made[sha256] for sha256 in sending.objects if sha256 in self.made):
             if made.withdrawn is None:
-                self.places.has(made.object_id, place, made.audience, made.sha256)
+                self.places.sending(made.object_id, place, made.audience, made.sha256)
 
     def _take_pushed(self, pushed: Pushed) -> None:
         self.pushed[pushed.sha256] = pushed
@@ -149,7 +149,7 @@ class Outbox:
         if made is None:
             return
         if made.withdrawn is None:
-            note = self.places.has if pushed.accepted else self.places.has_not
+            note = self.places.taken if pushed.accepted else self.places.refused
             note(made.object_id, place, made.audience, made.sha256)
         elif pushed.accepted:
             self.places.gone(made.object_id, place, made.audience if made.revokes else None)

@@ -50,42 +50,46 @@ def withdraw(outbox: Outbox, object_id: str, *, by: str, reason: str, now_s: flo
         raise PolicyRefusedError(
             f"{object_id} was not cleared here, or was withdrawn already", hint="`share status` lists what was"
         )
-    at = later_than(last, now_s)
+    at = later_than(last, now_s, anonymous=last.anonymous)
     withdrawn = msgspec.structs.replace(last, ts=at, withdrawn=f"{by}: {reason}")
-    outbox.record([withdrawn], at)
+    outbox.record([withdrawn], max(at, now_s))
     return withdrawn
 
 
-def revocations_at(outbox: Outbox, place: Place, read: Callable[[str], bytes], now_s: float) -> list[str]:
-    """Return the SHA-256 of each revocation that a place is owed; they are made of the versions that it has.
+def versions_at(outbox: Outbox, place: Place, *, anonymous: bool) -> list[str]:
+    """Return the SHA-256 of each version that a place has of what was withdrawn, and that is owed a revocation."""
+    return [
+        version
+        for last in outbox.withdrawn()
+        if last.anonymous == anonymous and not is_observable(last.object_id)
+        for version in outbox.places.versions_at(last.object_id, place)
+    ]
+
+
+def revocation_of(outbox: Outbox, version: str, read: Callable[[str], bytes], now_s: float) -> str:
+    """Return the SHA-256 of the revocation of a version; it is made where there is none yet.
 
     `read` returns the bytes of a version by its SHA-256.
     """
-    owed = []
-    for last in outbox.withdrawn():
-        versions = [] if is_observable(last.object_id) else outbox.places.versions_at(last.object_id, place)
-        for version in versions:
-            made = outbox.revocation_of(version)
-            owed.append(made or _revoked(outbox, version, read(version), now_s))
-    return [made.sha256 for made in owed]
-
-
-def _revoked(outbox: Outbox, version: str, body: bytes, now_s: float) -> ObjectMade:
+    known = outbox.revocation_of(version)
+    if known is not None:
+        return known.sha256
     taken_back = outbox.made[version]
     last = outbox.latest_of(taken_back.object_id) or taken_back
-    at = later_than(last, now_s)
-    file, [sha256] = outbox.keep_objects([canonical(revocation(msgspec.json.decode(body), at=at))])
+    at = later_than(last, now_s, anonymous=last.anonymous)
+    file, [sha256] = outbox.keep_objects([canonical(revocation(msgspec.json.decode(read(version)), at=at))])
     made = msgspec.structs.replace(last, ts=at, file=file, sha256=sha256, revokes=version, audience=taken_back.audience)
-    outbox.record([made], at)
-    return made
+    outbox.record([made], max(at, now_s))
+    return made.sha256
 
 
-def deletions_at(outbox: Outbox, place: Place) -> list[str]:
+def deletions_at(outbox: Outbox, place: Place, *, anonymous: bool) -> list[str]:
     """Return the observables that were withdrawn and that a place still has: no version of them could say so."""
     return [
         made.object_id
         for made in outbox.withdrawn()
-        if is_observable(made.object_id) and outbox.places.versions_at(made.object_id, place)
+        if made.anonymous == anonymous and is_observable(made.object_id)
+        if outbox.places.versions_at(made.object_id, place)
     ]
 
 

@@ -21,8 +21,16 @@ _MOST_BYTES = 256 * 1024 * 1024
 _LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
 
 
-class AbsentError(RemoteError):
-    """It is not there, or not for this member."""
+class RefusedError(RemoteError):
+    """The hub answered and refused this one request (400 to 499); others may fare better."""
+
+
+class AbsentError(RefusedError):
+    """It is not there, or not for this member (404)."""
+
+
+class ForbiddenError(RefusedError):
+    """This member may not do that (403)."""
 
 
 class Credentials(NamedTuple):
@@ -190,5 +198,6 @@ def _refusal(url: str, status: int, content: bytes) -> RemoteError:
         403: "this member may not do that",
         404: "it is not there, or not for this member",
     }.get(status, "the hub says why")
-    kind = AbsentError if status == 404 else RemoteError
+    refused = RefusedError if 400 <= status < 500 and status not in (401, *_BUSY) else RemoteError
+    kind = {403: ForbiddenError, 404: AbsentError}.get(status, refused)
     return kind(f"{url} refused ({status}){': ' + words if words else ''}", hint=hint)

@@ -95,8 +95,8 @@ class Collection:
         for batch in batches(objects):
             body = b'{"objects":[' + b",".join(one.body for one in batch) + b"]}"
             status = self._settled(self._connection.post(f"{self.path}objects/", body, TAXII))
-            refused = {(failure.id): failure.message or "no reason was given" for failure in status.failures}
-            yield [Sent(one.sha256, refused.get(one.object_id)) for one in batch]
+            refusal = _refusals(batch, status.failures)
+            yield [Sent(one.sha256, refusal.get(one.sha256)) for one in batch]
 
     def delete(self, object_id: str) -> bool:
         """Delete an object of one's own, in all its versions; return whether it was there.
@@ -166,6 +166,35 @@ def _following(query: dict[str, str], page: _Page, last: str | None) -> dict[str
             "the server says that there is more, and neither where nor since when", hint="tell its operator"
         )
     return {"limit": query["limit"], "added_after": last}
+
+
+class _Version(msgspec.Struct):
+    modified: str = ""
+    created: str = ""
+
+
+def _refusals(batch: Sequence[Cleared], failures: Sequence[_Detail]) -> dict[str, str]:
+    """Return the message for each object that failed, by SHA-256.
+
+    A post may hold several versions of one id. A failure is of the one whose version it gives; where it gives none, or
+    one that nobody sent, it is of all of its id: what was taken already is taken again.
+    """
+    versions: dict[str, dict[str, str]] = {}
+    for one in batch:
+        told = msgspec.json.decode(one.body, type=_Version)
+        versions.setdefault(one.object_id, {})[one.sha256] = _plain(told.modified or told.created)
+    found: dict[str, str] = {}
+    for failure in failures:
+        sent = versions.get(failure.id, {})
+        meant = [sha256 for sha256, version in sent.items() if version == _plain(failure.version)]
+        found |= dict.fromkeys(meant or sent, failure.message or "no reason was given")
+    return found
+
+
+def _plain(version: str) -> str:
+    """Return a version without zeros at its end, which servers write or leave out."""
+    whole, _, fraction = version.removesuffix("Z").partition(".")
+    return f"{whole}.{fraction.rstrip('0')}"
 
 
 def batches(objects: Sequence[Cleared]) -> Iterator[list[Cleared]]:
