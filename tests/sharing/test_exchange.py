@@ -19,7 +19,7 @@ from stillwatch.sharing.clearance.places import Place
 from stillwatch.sharing.exchange import RECEIVED, PullOutcome, PushOutcome, pull, push
 from stillwatch.sharing.received import Inbox
 from stillwatch.sharing.signing import Signer
-from stillwatch.sharing.wire import members
+from stillwatch.sharing.wire import members, taxii
 from stillwatch.sharing.wire.connection import TAXII, Connection, Credentials, RefusedError
 from stillwatch.sharing.wire.taxii import Collection, Sent, find_collection
 
@@ -125,12 +125,15 @@ def test_own_objects_are_no_news(tmp_path: Path, site: Site) -> None:
 def test_a_push_that_breaks_off_goes_on_where_it_was(
     tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Collection.add
+    whole, posts = Collection.add, []
 
-    def broken(self: Collection, objects: Any) -> Iterator[list[Sent]]:
-        yield from whole(self, objects[:2])
-        raise RemoteError("gone")
+    def broken(self: Collection, batch: Any) -> list[Sent]:
+        posts.append(batch)
+        if len(posts) > 1:
+            raise RemoteError("gone")
+        return whole(self, batch)
 
+    monkeypatch.setattr(taxii, "_POST_OBJECTS", 2)
     monkeypatch.setattr(Collection, "add", broken)
     with pytest.raises(RemoteError, match="gone"):
         send(tmp_path / "outbox", site, "cmp-1")

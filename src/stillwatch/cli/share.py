@@ -85,10 +85,10 @@ def clear(
         )
     if hub is not None:
         items = _with_tokens(items, hub, trustee, token)
-    nobody = ask_who_hides(hub, token) if anonymous and hub is not None else None
+    nobody = ask_who_hides(hub, token) if anonymous and hub is not None else ""
     with open_or_make_outbox(out, member) as outbox:
         clearing = open_clearing(outbox, rules, bases, terms)
-        outcomes = clearing.clear(items, nobody or "")
+        outcomes = clearing.clear(items, nobody)
         held = len(clearing.held())
         names = {name for outcome in outcomes for name in outcome.objects}
         late = clearing.expired(names)
@@ -154,7 +154,7 @@ def opine(
 
     with open_outbox(outbox_dir) as outbox:
         if end is not None:  # whatever the rules: an end loosens nothing
-            end_opinion(outbox, end, by=by, reason=reason, now_s=max(time.time(), outbox.last_s))
+            end_opinion(outbox, end, by=by, reason=reason, now_s=outbox.moment(time.time()))
             name, stands = end, False
         else:
             name = outbox.digest("opinion", str(number), until, *sorted(field or ()))[:16]
@@ -231,7 +231,7 @@ def withdraw(outbox_dir: OutboxArgument, object_id: str, by: By, reason: Why, as
     from stillwatch.sharing.clearance.withdrawal import withdraw as take_back
 
     with open_outbox(outbox_dir) as outbox:
-        made = take_back(outbox, object_id, by=by, reason=reason, now_s=max(time.time(), outbox.last_s))
+        made = take_back(outbox, object_id, by=by, reason=reason, now_s=outbox.moment(time.time()))
         places = outbox.places.of(object_id)
     if as_json:
         at = [list(place) for place in places]

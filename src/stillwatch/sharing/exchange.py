@@ -145,21 +145,21 @@ def _send(
         names = {one.sha256: one.object_id for one in batch}
         outbox.record([Sending(ts=clock(), objects=tuple(names), **at)], clock())
         members.sign(connection, outbox.signer, batch)
-        for told in target.add(batch):
-            now_s = clock()
-            events: list[Event] = [
-                Pushed(
-                    ts=now_s,
-                    sha256=sent.sha256,
-                    accepted=sent.message is None,
-                    message=(sent.message or "")[:300],
-                    **at,
-                )
-                for sent in told
-            ]
-            outbox.record(events, now_s)
-            taken += sum(sent.message is None for sent in told)
-            refused += [(names[sent.sha256], sent.message) for sent in told if sent.message is not None]
+        told = target.add(batch)
+        now_s = clock()
+        events: list[Event] = [
+            Pushed(
+                ts=now_s,
+                sha256=sent.sha256,
+                accepted=sent.message is None,
+                message=(sent.message or "")[:300],
+                **at,
+            )
+            for sent in told
+        ]
+        outbox.record(events, now_s)
+        taken += sum(sent.message is None for sent in told)
+        refused += [(names[sent.sha256], sent.message) for sent in told if sent.message is not None]
     return taken, refused
 
 

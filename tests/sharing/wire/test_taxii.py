@@ -117,7 +117,7 @@ def test_a_failure_is_of_the_version_that_it_gives(version: str, refused: list[s
     told = {"id": "s-1", "status": "complete", "failures": [failure, {"id": "x--9"}]}
     with serving(lambda _asked: Told(told)) as (connection, _):
         collection = taxii.Collection(connection, "api/collections/c-1/", can_read=True, can_write=True)
-        [sent] = collection.add(batch)
+        sent = collection.add(batch)
     assert [one.sha256 for one in sent if one.message == "no"] == refused
     assert [one.message for one in sent if one.sha256 not in refused] == [None] * (3 - len(refused))
 

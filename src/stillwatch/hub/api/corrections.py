@@ -12,7 +12,7 @@ from stillwatch.hub.collections import list_collections
 from stillwatch.hub.http import Answer, Call, HubError, json_answer
 from stillwatch.hub.hub import Hub
 from stillwatch.hub.operations import Operation
-from stillwatch.hub.standings import Version, versions_of
+from stillwatch.hub.standings import versions_of
 from stillwatch.hub.storage.moments import added_text
 
 
@@ -112,7 +112,8 @@ class Errata:
         if not new:
             raise HubError(409, "you have disputed it already")
         for one, said in new:
-            disputed = [version for version in _versions(db, one) if version.seq == one.found.seq]
+            versions = versions_of(db, one.collection, [one.found.id], one.owner)[one.found.id]
+            disputed = [version for version in versions if version.seq == one.found.seq]
             self._write(db, call, given, one, corrections.unaware(said, corrections.readers_of(disputed)))
 
     def _write(self, db: Connection, call: Call, given: Correction, one: Seen, readers: corrections.Readers) -> None:
@@ -129,12 +130,6 @@ class Errata:
 
 def _told(db: Connection, kind: corrections.Kind, one: Seen) -> corrections.Readers:
     """Return whom an owner's word goes to; that it is withdrawn is no word for those who see it as another's too."""
-    readers = corrections.readers_of(_versions(db, one))
-    if kind != "withdrawn":
-        return readers
     everyones = versions_of(db, one.collection, [one.found.id])[one.found.id]
-    return corrections.without_others(readers, everyones, one.owner)
-
-
-def _versions(db: Connection, one: Seen) -> list[Version]:
-    return versions_of(db, one.collection, [one.found.id], one.owner)[one.found.id]
+    readers = corrections.readers_of(version for version in everyones if version.owner == one.owner)
+    return corrections.without_others(readers, everyones, one.owner) if kind == "withdrawn" else readers

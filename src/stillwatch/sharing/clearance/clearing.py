@@ -11,7 +11,7 @@ import msgspec
 from stillwatch.errors import PolicyRefusedError, UsageError
 from stillwatch.sharing.clearance.anonymity import check_hidden, is_tied
 from stillwatch.sharing.clearance.basis import Bases
-from stillwatch.sharing.clearance.build import Draft
+from stillwatch.sharing.clearance.build import DAY_S, Draft
 from stillwatch.sharing.clearance.circumvention import circumventions
 from stillwatch.sharing.clearance.drafting import content_of, drafts_of, later_than
 from stillwatch.sharing.clearance.events import BasisAdopted, ItemRuled, ObjectMade, OpinionGiven, Reviewed, RulesUsed
@@ -29,8 +29,6 @@ from stillwatch.sharing.clearance.withdrawal import deletions_at, revocation_of,
 from stillwatch.sharing.objects.build import Object, canonical
 
 __all__ = ["Cleared", "Clearing", "Held", "Outcome", "Terms"]
-
-_AHEAD_S = 86_400
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,8 +196,7 @@ class Clearing:
 
     def withdraw(self, object_id: str, *, by: str, reason: str) -> ObjectMade:
         """Take an object back, for good; see `withdrawal.withdraw`."""
-        now_s = max(self._wall_clock(), self._outbox.last_s)
-        return withdraw(self._outbox, object_id, by=by, reason=reason, now_s=now_s)
+        return withdraw(self._outbox, object_id, by=by, reason=reason, now_s=self._outbox.moment(self._wall_clock()))
 
     def _now_s(self) -> float:
         """Return the moment to judge at: a clock that was set back revives nothing that lapsed.
@@ -208,13 +205,13 @@ class Clearing:
             PolicyRefusedError: the log was written to more than a day ahead of the clock, so one of the two is wrong.
         """
         now_s, last_s = self._wall_clock(), self._outbox.last_s
-        if last_s > now_s + _AHEAD_S:
+        if last_s > now_s + DAY_S:
             last, now = (dt.datetime.fromtimestamp(at, dt.UTC).date() for at in (last_s, now_s))
             raise PolicyRefusedError(
                 f"the last entry of the clearance log is of {last}, and by the clock it is {now}",
                 hint="set the clock; if it was wrong then and is right now, restore the outbox from a copy from before",
             )
-        return max(now_s, last_s)
+        return self._outbox.moment(now_s)
 
     def _word(self, review: Reviewed, kept: Kept, one: Ruled, now_s: float) -> Reviewed:
         return msgspec.structs.replace(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stillwatch.sharing.clearance.build import Draft, build_objects, confidence_of
+from stillwatch.sharing.clearance.build import DAY_S, Draft, build_objects, confidence_of
 from stillwatch.sharing.clearance.egress import check_egress
 from stillwatch.sharing.clearance.events import ObjectMade
 from stillwatch.sharing.clearance.model import Kept, Ruling, Terms
@@ -24,7 +24,6 @@ IEP = Iep(
 )
 """What recipients may do unless the producer says otherwise (FIRST IEP 2.0). The marking stays the authority."""
 _TICK_S = 0.001
-_DAY_S = 86_400
 
 
 def drafts_of(
@@ -73,7 +72,7 @@ def later_than(last: ObjectMade | None, now_s: float, *, anonymous: bool) -> flo
 
     Of what is anonymous, it is the midnight before: the moment of its clearing would show what else is the member's.
     """
-    at = now_s - now_s % _DAY_S if anonymous else now_s
+    at = now_s - now_s % DAY_S if anonymous else now_s
     return at if last is None else max(at, last.ts + _TICK_S)
 
 

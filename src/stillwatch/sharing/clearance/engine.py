@@ -128,10 +128,7 @@ class Engine:
 
 def _unread(left: Ruling) -> list[str]:
     """Return what in words, as they would leave, could be about somebody; those between braces count."""
-    if left.transformation == "category_levels":
-        words = ". ".join(left.value)
-    elif left.transformation in IN_WORDS:
-        words = left.value.replace("{", " ").replace("}", " ")
-    else:
+    if left.transformation not in IN_WORDS:
         return []
-    return personal_data_in(words)
+    words = left.value if isinstance(left.value, str) else ". ".join(left.value)
+    return personal_data_in(words.replace("{", " ").replace("}", " "))

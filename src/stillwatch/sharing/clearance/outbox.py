@@ -64,7 +64,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Outbox:
     """An outbox that this process has to itself until it is closed.
 
-    `last_s` is when the log was last written to (Unix seconds): a clock that was set back revives nothing.
+    `last_s` is when the log was last written to (Unix seconds).
     """
 
     def __init__(self, directory: Path, member: Member | None = None) -> None:
@@ -153,6 +153,10 @@ class Outbox:
             note(made.object_id, place, made.audience, made.sha256)
         elif pushed.accepted:
             self.places.gone(made.object_id, place, made.audience if made.revokes else None)
+
+    def moment(self, now_s: float) -> float:
+        """Return now, or where the clock was set back, when the log was last written to: that revives nothing."""
+        return max(now_s, self.last_s)
 
     def record(self, events: Sequence[Event], now_s: float) -> list[str]:
         """Write events to the log, then hold them as state; return the digest of each entry."""

@@ -261,5 +261,5 @@ TRANSFORMATIONS: dict[str, Transformation] = {
     "token": _token,
     "yes_or_no": _yes_or_no,
 }
-IN_WORDS = frozenset({"emptied_template", "register_text", "text"})
+IN_WORDS = frozenset({"category_levels", "emptied_template", "register_text", "text"})
 """Those that let words of somebody leave: what is in them, only who reads them knows."""

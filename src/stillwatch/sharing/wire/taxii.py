@@ -84,19 +84,18 @@ class Collection:
         """The collection's id, by which the log knows it: aliases and titles may change."""
         return self.path.rstrip("/").rpartition("/")[2]
 
-    def add(self, objects: Sequence[Cleared]) -> Iterator[list[Sent]]:
-        """Post objects in batches, yielding what became of each batch once the server is done with it.
+    def add(self, batch: Sequence[Cleared]) -> list[Sent]:
+        """Post a batch of objects (see `batches`), and return what became of each once the server is done.
 
         An object that the server has already counts as taken, so a batch may be sent again.
 
         Raises:
             RemoteError: the server cannot be reached or refused a whole batch.
         """
-        for batch in batches(objects):
-            body = b'{"objects":[' + b",".join(one.body for one in batch) + b"]}"
-            status = self._settled(self._connection.post(f"{self.path}objects/", body, TAXII))
-            refusal = _refusals(batch, status.failures)
-            yield [Sent(one.sha256, refusal.get(one.sha256)) for one in batch]
+        body = b'{"objects":[' + b",".join(one.body for one in batch) + b"]}"
+        status = self._settled(self._connection.post(f"{self.path}objects/", body, TAXII))
+        refusal = _refusals(batch, status.failures)
+        return [Sent(one.sha256, refusal.get(one.sha256)) for one in batch]
 
     def delete(self, object_id: str) -> bool:
         """Delete an object of one's own, in all its versions; return whether it was there.
