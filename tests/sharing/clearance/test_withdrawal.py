@@ -28,12 +28,19 @@ from tests.sharing.clearance.factories import (
 )
 
 from stillwatch.errors import PolicyRefusedError, UsageError
+from stillwatch.sharing.clearance.clearing import Clearing
 from stillwatch.sharing.clearance.events import Deleted, ItemRuled, ObjectMade, Pushed, Sending
 from stillwatch.sharing.clearance.model import Item
+from stillwatch.sharing.clearance.outbox import Outbox
 from stillwatch.sharing.clearance.places import Place
 from stillwatch.sharing.clearance.withdrawal import still_at
 from stillwatch.sharing.objects.extensions import SHARING
 from stillwatch.sharing.objects.validate import ObjectValidator
+
+
+def withdraw_all(outbox: Outbox, clearing: Clearing) -> None:
+    for object_id in outbox.latest():
+        clearing.withdraw(object_id, by=ANN, reason="wrong")
 
 
 def test_what_was_sent_is_not_offered_again(tmp_path: Path) -> None:
@@ -98,8 +105,7 @@ def test_a_withdrawal_says_nothing_of_what_is_taken_back(tmp_path: Path) -> None
         clearing = clearing_of(outbox)
         clearing.clear([harvest()])
         push_all(outbox, clearing)
-        for object_id in outbox.latest():
-            clearing.withdraw(object_id, by=ANN, reason="wrong")
+        withdraw_all(outbox, clearing)
         owed = clearing_of(outbox, adopted()).to_revoke(HUB)[0]  # no basis is needed
         assert {one.object_id.partition("--")[0] for one in owed} == {"campaign", "indicator", "note", "relationship"}
         told = b"".join(one.body for one in owed)
@@ -115,8 +121,7 @@ def test_a_withdrawal_goes_to_who_had_the_object_and_to_nobody_else(tmp_path: Pa
         clearing = clearing_of(outbox)
         clearing.clear([harvest()])
         push_all(outbox, clearing)
-        for object_id in outbox.latest():
-            clearing.withdraw(object_id, by=ANN, reason="wrong")
+        withdraw_all(outbox, clearing)
         assert (clearing.to_revoke(other)[0], clearing.to_delete(other)) == ([], [])
         assert list(still_at(outbox)) == [HUB]
         assert len(clearing.to_delete(HUB)) == 2
@@ -133,8 +138,7 @@ def test_what_no_hub_has_needs_no_withdrawal_there(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         clearing = clearing_of(outbox)
         clearing.clear([harvest()])
-        for object_id in outbox.latest():
-            clearing.withdraw(object_id, by=ANN, reason="wrong")
+        withdraw_all(outbox, clearing)
         assert clearing.ready() == ([], [])
         assert (clearing.to_revoke(HUB)[0], still_at(outbox)) == ([], {})
 
@@ -185,8 +189,7 @@ def test_entries_that_name_no_collection_are_read(tmp_path: Path) -> None:
         clearing = clearing_of(outbox)
         clearing.clear([harvest()])
         push_all(outbox, clearing, place=Place(HUB.hub))
-        for object_id in outbox.latest():
-            clearing.withdraw(object_id, by=ANN, reason="wrong")
+        withdraw_all(outbox, clearing)
         assert clearing.to_revoke(Place("https://other.example/", "c"))[0] == []
         assert push_all(outbox, clearing) == 6
         assert {one.partition("--")[0] for one in still_at(outbox)[Place(HUB.hub)]} == {
@@ -250,8 +253,7 @@ def test_what_was_withdrawn_stays_so(tmp_path: Path) -> None:
         clearing = clearing_of(outbox)
         clearing.clear([harvest()])
         push_all(outbox, clearing)
-        for object_id in outbox.latest():
-            clearing.withdraw(object_id, by=ANN, reason="wrong")
+        withdraw_all(outbox, clearing)
         push_all(outbox, clearing)
         [outcome] = clearing.clear([msgspec.structs.replace(harvest(), facts=harvest().facts[1:])])
         assert outcome.objects == ()
