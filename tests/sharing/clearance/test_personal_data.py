@@ -32,6 +32,7 @@ PERSONAL = [
     "40 is the discount", "\U000e0041hidden", "\u202eecila", "Answer \U0001d409ohn", "\u0430lice Иван",
     "ключ иван", "张伟 asks",
     "2001:db8::1", "fe80::1", "10.0.0.1", "10 . 0 . 0 . 1", "sk-abc1234567890", "YWxpY2VAZXhhbXBsZS5jb20=",
+    "NDExMTExMTExMTExMTExMQ==",
     "616c696365406578616d706c65", "a" * 25, "my passport", "diagnosed with", "she lives in bern",
     "Think. \u2801\u2803", "Think. \U0001f159\U0001f150", "Think\ufe00\ufe01.",
     "Think. {x} JOHN", "x" * (LONGEST + 1), "his phone",

@@ -147,7 +147,7 @@ def forms(secret: str) -> set[bytes]:
 PUBLIC = {"public": True, "synthetic": True, "accounts": 900, "released_at": NOW - 9 * DAY, "role": "harvester"}
 
 
-def all_fields_with(secret: str) -> Item:
+def all_fields_with(secret: str | bytes) -> Item:
     facts = tuple(Fact(field=field, value=secret, context=PUBLIC) for field in FIELDS)
     return Item(item_id="C-1", facts=facts, circumvention=("false-identity",), first_seen=NOW - DAY, last_seen=NOW)
 
@@ -159,6 +159,8 @@ def all_fields_with(secret: str) -> Item:
 @example(all_fields_with(FORMED[5]))
 @example(all_fields_with(FORMED[6]))
 @example(all_fields_with(FORMED[8]))
+@example(all_fields_with(FORMED[4].encode()))
+@example(all_fields_with(FORMED[5].encode()))
 def test_no_secret_leaves_or_is_logged(item: Item) -> None:
     with tempfile.TemporaryDirectory() as name, outbox_in(Path(name)) as outbox:
         clearing = clearing_of(outbox)

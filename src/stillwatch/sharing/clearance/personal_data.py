@@ -9,6 +9,7 @@ import re
 import tomllib
 import unicodedata
 from importlib import resources
+from itertools import pairwise
 
 import msgspec
 
@@ -61,6 +62,7 @@ _PERSONAL: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 _WORD = re.compile(r"[^\W_][\w']*")
 _LONGEST_WORD = 24
+_HUMPS = 3
 _ENDS = frozenset(".!?:;\n\"'*#-([{>|,`/})]")
 
 
@@ -129,8 +131,9 @@ def emptied(text: str) -> str:
 
 
 def _is_a_code(word: str) -> bool:
-    letters = [character for character in word if character.isalpha()]
-    return any(map(str.isdigit, word)) and bool(letters)
+    """Whether a long word mixes letters with digits, or small letters with capitals as Base64 does."""
+    humps = sum(before.islower() and after.isupper() for before, after in pairwise(word))
+    return any(map(str.isalpha, word)) and (any(map(str.isdigit, word)) or humps >= _HUMPS)
 
 
 def _is_a_handle(word: str) -> bool:
